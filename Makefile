@@ -1,0 +1,42 @@
+# Kith: two commands matter. `go run ./cmd/kithd demo` shows it, `make test` proves it.
+
+GO      ?= go
+FUZZTIME ?= 10m
+KEYRINGS := /usr/share/keyrings/debian-keyring.gpg /usr/share/keyrings/debian-keyring.pgp
+
+.PHONY: test soak bench fuzz check
+
+# Everything that must hold, in under ten minutes on two cores. Tests that need
+# a service (GnuPG, the keyring of Debian's developers) stand aside where it is
+# absent, and the last line says so; with CI set that is a failure.
+test:
+	$(GO) vet ./...
+	$(GO) test -timeout 9m ./...
+	@absent=""; \
+	command -v gpg >/dev/null 2>&1 || absent="$$absent gnupg"; \
+	ls $(KEYRINGS) >/dev/null 2>&1 || absent="$$absent debian-keyring"; \
+	if [ -z "$$absent" ]; then echo "all services present"; \
+	elif [ -n "$$CI" ]; then echo "absent services:$$absent (required when CI is set)"; exit 1; \
+	else echo "absent services, their tests did not run:$$absent (apt-get install$$absent)"; fi
+
+# Long series: 100 kills of a real process, thousands of random logs.
+soak:
+	KITH_SOAK=1 $(GO) test -count=1 -timeout 120m ./...
+
+# Figures against their floors; see docs/performance.md.
+bench:
+	$(GO) run ./cmd/kithd bench
+
+# Every fuzz target of every package, FUZZTIME each.
+fuzz:
+	@set -e; for pkg in $$($(GO) list ./...); do \
+	  for f in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
+	    echo "$$pkg $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) $$pkg; \
+	  done; \
+	done
+
+# The cheap static checks of .ci/run.
+check:
+	@test -z "$$(gofmt -l . | tee /dev/stderr)"
+	$(GO) vet ./...
+	$(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2 ./...
