@@ -1,0 +1,94 @@
+package kv
+
+import (
+	"context"
+	"fmt"
+	"os"
+
+	"go.etcd.io/bbolt"
+)
+
+// copyBytes is how much Copy writes in one transaction.
+const copyBytes = 32 << 20
+
+// Copy writes the view to a new file at path, which must not exist. It copies
+// what is there, not the pages of the file, so that nothing deleted comes along.
+func (db *DB) Copy(ctx context.Context, v *View, path string) (err error) {
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return explain(err)
+	}
+	if err := file.Close(); err != nil {
+		return explain(err)
+	}
+	specs := make([]Spec, len(db.buckets))
+	for i, s := range db.buckets {
+		specs[i] = Spec{Name: s.Name, Fill: 0.9}
+		if s.Fill != 0 {
+			specs[i].Fill = s.Fill
+		}
+	}
+	dst, err := Open(path, Options{Buckets: specs})
+	if err == nil {
+		err = copyAll(ctx, dst, v)
+		if e := dst.Close(); err == nil {
+			err = e
+		}
+	}
+	if err != nil {
+		os.Remove(path)
+	}
+	return err
+}
+
+func copyAll(ctx context.Context, dst *DB, v *View) error {
+	for bucket := range dst.buckets {
+		var from []byte
+		for more := true; more; {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			full := fmt.Errorf("full")
+			err := dst.Update(func(tx *Tx) error {
+				err := v.Each(bucket, from, func(key, value []byte) error {
+					tx.Put(bucket, key, value)
+					if tx.bytes >= copyBytes {
+						from = append(append([]byte{}, key...), 0)
+						return full
+					}
+					return nil
+				})
+				more = err == full
+				if more {
+					return nil
+				}
+				return err
+			})
+			if err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// Check checks the structure of the file: that every page is reachable or free,
+// and that keys are in order. It does not know what values mean. Nothing may
+// write meanwhile.
+func (db *DB) Check(ctx context.Context) error {
+	return Fault(func() (err error) {
+		defer guard(&err)
+		return db.bolt.View(func(tx *bbolt.Tx) error {
+			var first error
+			for e := range tx.Check() {
+				if first == nil {
+					first = fmt.Errorf("%w: %w", ErrCorrupt, e)
+				}
+			}
+			if first == nil {
+				first = ctx.Err()
+			}
+			return first
+		})
+	})
+}
