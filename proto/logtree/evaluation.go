@@ -43,9 +43,9 @@ func (e *Evaluation) FullSubtrees() []wire.HashValue {
 }
 
 // FullSubtreesAt returns the values of the full subtrees the tree had when it
-// had size leaves. They follow from the proof if leaf size-1 was proved, if
-// size is the one asked for besides, and for the size of the tree; else the error
-// is ErrArgument.
+// had size leaves. They follow from the proof if leaf size-1 was proved, for the
+// size asked for besides, for the retained size, and for the size of the tree;
+// else the error is ErrArgument.
 func (e *Evaluation) FullSubtreesAt(size uint64) ([]wire.HashValue, error) {
 	if size == 0 || size > e.size {
 		return nil, fmt.Errorf("%w: no size %d in a tree of size %d", ErrArgument, size, e.size)

@@ -74,13 +74,10 @@ func (p *planner) visit(d Node) {
 	switch {
 	case proved && d.Level == 0:
 		p.leaves = p.leaves[1:]
-	case proved || inside(p.also, d):
+	case proved || inside(p.also, d) || inside(p.prev, d):
 		p.visit(d.left())
 		p.visit(d.right())
 	case d.isFull(p.prev): // retained
-	case inside(p.prev, d):
-		p.visit(d.left())
-		p.visit(d.right())
 	default:
 		p.needed = append(p.needed, d)
 	}
@@ -141,7 +138,7 @@ func (w *walker) visit(d Node) (wire.HashValue, error) {
 	case proved && d.Level == 0:
 		value = w.leaves[0].Value
 		w.leaves = w.leaves[1:]
-	case proved || inside(w.e.also, d) || !held && inside(w.prev, d):
+	case proved || inside(w.e.also, d) || inside(w.prev, d):
 		left, err := w.visit(d.left())
 		if err != nil {
 			return value, err
