@@ -1,0 +1,332 @@
+package prefixtree
+
+import (
+	"encoding/binary"
+	"fmt"
+
+	"github.com/kith-kt/kith/proto/wire"
+)
+
+// A Builder applies the changes of log entries. Its zero value is ready; it
+// keeps buffers between calls and is not safe for concurrent use.
+type Builder struct {
+	pages   Pages
+	pos     uint64
+	added   []wire.PrefixLeaf
+	removed []wire.PrefixLeaf
+	changes []change
+	proof   *wire.PrefixProof // nil: not asked for
+	parents []byte            // of the new page
+	leaves  []byte            // of the new page
+	pre     preimage
+}
+
+// A change is what happens to one key.
+type change struct {
+	key     *wire.VRFOutput
+	added   int16 // index in added, -1: not added
+	removed int16 // index in removed, -1: not removed
+}
+
+// Apply makes the tree of log entry pos: that of entry pos-1 (the empty tree if
+// pos is 0) without the leaves of removed and with those of added. Both lists
+// are strictly ascending by VRF output (see SortLeaves) and hold at most
+// MaxChanges leaves together; a key may be in both, which replaces its
+// commitment. Without changes the page refers to the previous root.
+//
+// It returns the entry's page, which is the caller's, and the root. If proof is
+// not nil, it is filled with the proof of the entry's AuditorUpdate, reusing
+// its slices' space: the lookups of added, then removed, in the previous tree.
+// After an error proof's content is undefined.
+func (b *Builder) Apply(pages Pages, pos uint64, added, removed []wire.PrefixLeaf, proof *wire.PrefixProof) (page []byte, root wire.HashValue, err error) {
+	if err := b.begin(pages, pos, added, removed, proof); err != nil {
+		return nil, root, err
+	}
+	old := node{ref: emptyRef}
+	if pos > 0 {
+		old.page, old.ref, err = openRoot(pages, pos-1)
+		if err != nil {
+			return nil, root, err
+		}
+	}
+	top, err := b.node(&old, b.changes, 0, &root)
+	if err != nil {
+		return nil, wire.HashValue{}, err
+	}
+	return b.finish(top), root, nil
+}
+
+func (b *Builder) begin(pages Pages, pos uint64, added, removed []wire.PrefixLeaf, proof *wire.PrefixProof) error {
+	if len(added)+len(removed) > MaxChanges {
+		return ErrTooMany
+	}
+	if pos > maxPos {
+		return fmt.Errorf("log entry %d: beyond the page format", pos)
+	}
+	if !ascending(added) || !ascending(removed) {
+		return ErrOrder
+	}
+	b.pages, b.pos, b.added, b.removed, b.proof = pages, pos, added, removed, proof
+	b.parents, b.leaves = b.parents[:0], b.leaves[:0]
+	b.changes = merge(b.changes[:0], added, removed)
+	if proof != nil {
+		n := len(added) + len(removed)
+		if cap(proof.Results) < n {
+			proof.Results = make([]wire.PrefixSearchResult, n)
+		}
+		proof.Results, proof.Elements = proof.Results[:n], proof.Elements[:0]
+	}
+	return nil
+}
+
+// merge lists the changes of two ascending lists, ascending by key.
+func merge(changes []change, added, removed []wire.PrefixLeaf) []change {
+	for i, j := 0, 0; i < len(added) || j < len(removed); {
+		order := -1
+		if i == len(added) {
+			order = 1
+		} else if j < len(removed) {
+			order = compareKeys(&added[i].VRFOutput, &removed[j].VRFOutput)
+		}
+		c := change{added: -1, removed: -1}
+		if order <= 0 {
+			c.key, c.added = &added[i].VRFOutput, int16(i)
+			i++
+		}
+		if order >= 0 {
+			c.key, c.removed = &removed[j].VRFOutput, int16(j)
+			j++
+		}
+		changes = append(changes, c)
+	}
+	return changes
+}
+
+// split returns the number of changes whose key has a 0 at bit depth. They
+// share all bits before it.
+func split(changes []change, depth int) int {
+	lo, hi := 0, len(changes)
+	for lo < hi {
+		if mid := (lo + hi) / 2; bit(changes[mid].key, depth) == 0 {
+			lo = mid + 1
+		} else {
+			hi = mid
+		}
+	}
+	return lo
+}
+
+// A node is a ref and the page it lies in, if there is such a node.
+type node struct {
+	ref
+	page page
+}
+
+// node makes the successor of the previous tree's node old at depth, sets value
+// to its value, and returns where it is: the same place without changes, else
+// the new page.
+func (b *Builder) node(old *node, changes []change, depth int, value *wire.HashValue) (ref, error) {
+	if len(changes) == 0 {
+		*value = wire.HashValue{}
+		if !old.empty() {
+			old.page.value(old.index, value, &b.pre)
+		}
+		if b.proof != nil {
+			b.proof.Elements = append(b.proof.Elements, *value)
+		}
+		return old.ref, nil
+	}
+	if old.empty() {
+		return b.standIn(changes, depth, value)
+	}
+	if isLeaf(old.index) {
+		return b.leaf(old, changes, depth, value)
+	}
+	if depth >= maxDepth {
+		return emptyRef, old.page.corrupt(int(old.index), "parent too deep")
+	}
+
+	left, right, err := old.page.children(old.index)
+	if err != nil {
+		return emptyRef, err
+	}
+	at := b.newParent()
+	mid := split(changes, depth)
+	var leftValue, rightValue wire.HashValue
+	child := node{ref: left, page: old.page}
+	if err := child.load(b.pages); err != nil {
+		return emptyRef, err
+	}
+	if left, err = b.node(&child, changes[:mid], depth+1, &leftValue); err != nil {
+		return emptyRef, err
+	}
+	child = node{ref: right, page: old.page}
+	if err := child.load(b.pages); err != nil {
+		return emptyRef, err
+	}
+	if right, err = b.node(&child, changes[mid:], depth+1, &rightValue); err != nil {
+		return emptyRef, err
+	}
+	b.pre.parent(value, &leftValue, &rightValue)
+	b.setParent(at, left, right, value)
+	return ref{b.pos, at}, nil
+}
+
+// load replaces the page of n's parent by the page of n.
+func (n *node) load(pages Pages) (err error) {
+	if !n.empty() && n.pos != n.page.pos {
+		n.page, err = n.page.follow(pages, n.ref)
+	}
+	return err
+}
+
+// standIn puts added leaves in the place of a missing child.
+func (b *Builder) standIn(changes []change, depth int, value *wire.HashValue) (ref, error) {
+	for i := range changes {
+		if changes[i].removed >= 0 {
+			return emptyRef, ErrAbsent
+		}
+		b.result(&changes[i], wire.PrefixSearchResult{ResultType: wire.NonInclusionParent, Depth: uint8(depth)})
+	}
+	return b.subtree(changes, nil, depth, value)
+}
+
+// leaf removes a leaf, replaces it, or moves it down beside added ones.
+func (b *Builder) leaf(old *node, changes []change, depth int, value *wire.HashValue) (ref, error) {
+	key, commitment := old.page.leaf(old.index)
+	kept := &keptLeaf{ref: old.ref, key: key, commitment: commitment}
+	for i := range changes {
+		c := &changes[i]
+		if *c.key != *key {
+			if c.removed >= 0 {
+				return emptyRef, ErrAbsent
+			}
+			r := wire.PrefixSearchResult{ResultType: wire.NonInclusionLeaf, Depth: uint8(depth)}
+			r.Leaf = wire.PrefixLeaf{VRFOutput: *key, Commitment: *commitment}
+			b.result(c, r)
+			continue
+		}
+		if c.removed < 0 {
+			return emptyRef, ErrPresent
+		}
+		if b.removed[c.removed].Commitment != *commitment {
+			return emptyRef, fmt.Errorf("%w with that commitment", ErrAbsent)
+		}
+		b.result(c, wire.PrefixSearchResult{ResultType: wire.Inclusion, Depth: uint8(depth)})
+		kept = nil
+	}
+	return b.subtree(changes, kept, depth, value)
+}
+
+func (b *Builder) result(c *change, r wire.PrefixSearchResult) {
+	if b.proof == nil {
+		return
+	}
+	if c.added >= 0 {
+		b.proof.Results[c.added] = r
+	}
+	if c.removed >= 0 {
+		b.proof.Results[len(b.added)+int(c.removed)] = r
+	}
+}
+
+// A keptLeaf is a leaf of an older page that added leaves push down.
+type keptLeaf struct {
+	ref
+	key        *wire.VRFOutput
+	commitment *wire.HashValue
+}
+
+// subtree makes the tree of the leaves that changes add, and of kept if not nil.
+func (b *Builder) subtree(changes []change, kept *keptLeaf, depth int, value *wire.HashValue) (ref, error) {
+	first, n := -1, 0
+	for i := range changes {
+		if changes[i].added >= 0 {
+			if n++; n == 1 {
+				first = i
+			}
+		}
+	}
+	switch {
+	case n == 0 && kept == nil:
+		*value = wire.HashValue{}
+		return emptyRef, nil
+	case n == 0:
+		b.pre.leaf(value, kept.key, kept.commitment)
+		return kept.ref, nil
+	case n == 1 && kept == nil:
+		leaf := &b.added[changes[first].added]
+		b.pre.leaf(value, &leaf.VRFOutput, &leaf.Commitment)
+		return b.newLeaf(leaf), nil
+	case depth >= maxDepth:
+		return emptyRef, ErrDepth
+	}
+	at := b.newParent()
+	mid := split(changes, depth)
+	var leftKept, rightKept *keptLeaf
+	if kept != nil && bit(kept.key, depth) == 0 {
+		leftKept = kept
+	} else {
+		rightKept = kept
+	}
+	var leftValue, rightValue wire.HashValue
+	left, err := b.subtree(changes[:mid], leftKept, depth+1, &leftValue)
+	if err != nil {
+		return emptyRef, err
+	}
+	right, err := b.subtree(changes[mid:], rightKept, depth+1, &rightValue)
+	if err != nil {
+		return emptyRef, err
+	}
+	b.pre.parent(value, &leftValue, &rightValue)
+	b.setParent(at, left, right, value)
+	return ref{b.pos, at}, nil
+}
+
+// newParent reserves the next parent. There are at most 1+255·255 of them, one
+// for each prefix of a changed key, which is less than leafBase.
+func (b *Builder) newParent() uint16 {
+	at := len(b.parents) / parentSize
+	var zero [parentSize]byte
+	b.parents = append(b.parents, zero[:]...)
+	return uint16(at)
+}
+
+func (b *Builder) setParent(at uint16, left, right ref, value *wire.HashValue) {
+	p := b.parents[int(at)*parentSize:][:parentSize]
+	copy(p, value[:])
+	p = p[hashSize:]
+	outside, a, c := uint64(noPos), left.index, right.index
+	switch {
+	case !left.empty() && left.pos != b.pos:
+		outside = left.pos
+	case !right.empty() && right.pos != b.pos:
+		outside, a, c = sideBit|right.pos, right.index, left.index
+	}
+	putUint40(p, outside)
+	binary.BigEndian.PutUint16(p[5:], a)
+	binary.BigEndian.PutUint16(p[7:], c)
+}
+
+func (b *Builder) newLeaf(leaf *wire.PrefixLeaf) ref {
+	index := leafBase + len(b.leaves)/leafSize
+	b.leaves = append(b.leaves, leaf.VRFOutput[:]...)
+	b.leaves = append(b.leaves, leaf.Commitment[:]...)
+	return ref{b.pos, uint16(index)}
+}
+
+// finish writes the page down and lets go of the caller's slices.
+func (b *Builder) finish(root ref) []byte {
+	out := make([]byte, headerSize, headerSize+len(b.parents)+len(b.leaves))
+	if root.empty() {
+		root.pos = noPos
+	}
+	out[0] = pageVersion
+	binary.BigEndian.PutUint16(out[1:], uint16(len(b.parents)/parentSize))
+	binary.BigEndian.PutUint16(out[3:], uint16(len(b.leaves)/leafSize))
+	putUint40(out[5:], root.pos)
+	binary.BigEndian.PutUint16(out[10:], root.index)
+	out = append(append(out, b.parents...), b.leaves...)
+	b.pages, b.added, b.removed, b.proof = nil, nil, nil, nil
+	return out
+}
