@@ -16,6 +16,18 @@ const (
 	VRFProofSizeEd25519 = 80
 )
 
+// Append and Parse are the same for every structure:
+//
+//   - x.Append(b, f) appends the encoding of x to b, or returns b and an error
+//     that wraps [ErrUnencodable]. Fields that the selected variant does not
+//     have are not written, whatever they hold.
+//   - ParseX(b, f) decodes one X from exactly b, or returns an error that wraps
+//     [ErrMalformed]. Labels, values, keys, signatures, VRF proofs and the
+//     commitments of ladder steps alias b, which must not change while they are
+//     in use; hashes in vectors are copied. An empty vector becomes nil.
+//
+// Neither checks what the draft asks of the contents, such as the order of a list.
+
 // A Format is what a log's configuration decides about its messages: the suite
 // sets the length of VRF proofs, the mode which optional fields exist.
 type Format struct {

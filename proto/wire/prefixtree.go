@@ -84,7 +84,7 @@ func (x *PrefixProof) encode(w *writer) {
 }
 
 func (x *PrefixProof) decode(r *reader) {
-	x.Results = vector[PrefixSearchResult](r.count("results", 1, minSearchResult))
+	x.Results = r.searchResults(r.count("results", 1, minSearchResult))
 	for i := 0; i < len(x.Results) && r.ok(); i++ {
 		r.enterAt("results", i)
 		x.Results[i].decode(r)

@@ -17,6 +17,9 @@ type reader struct {
 
 	path  [maxNesting]step // where in the message the next field stands
 	depth int              // steps in use
+
+	hashRoom   []HashValue          // allocated, not yet given out
+	resultRoom []PrefixSearchResult // likewise
 }
 
 // maxNesting is the deepest nesting of structures in any message, generously.

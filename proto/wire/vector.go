@@ -45,10 +45,31 @@ func (r *reader) hashes(field string, width int) []HashValue {
 	if n == 0 {
 		return nil
 	}
-	v := make([]HashValue, n)
-	for i, b := 0, r.next(field, n*HashSize); i < n; i++ {
-		copy(v[i][:], b[i*HashSize:])
+	if n > len(r.hashRoom) {
+		// All other vectors of hashes will fit too: one allocation a message,
+		// never larger than what is left to read.
+		r.hashRoom = make([]HashValue, r.remaining()/HashSize)
 	}
+	v := r.hashRoom[:n:n]
+	r.hashRoom = r.hashRoom[n:]
+	for i, b := 0, r.next(field, n*HashSize); i < n; i++ {
+		v[i] = HashValue(b[i*HashSize:])
+	}
+	return v
+}
+
+// searchResults makes room for n results. The proofs of one message share
+// allocations of a few dozen.
+func (r *reader) searchResults(n int) []PrefixSearchResult {
+	if n == 0 {
+		return nil
+	}
+	if n > len(r.resultRoom) {
+		const some = 32
+		r.resultRoom = make([]PrefixSearchResult, max(n, min(some, r.remaining()/minSearchResult)))
+	}
+	v := r.resultRoom[:n:n]
+	r.resultRoom = r.resultRoom[n:]
 	return v
 }
 
