@@ -17,8 +17,9 @@ type Builder struct {
 	changes []change
 	proof   *wire.PrefixProof // nil: not asked for
 	parents []byte            // of the new page
-	leaves  []byte            // of the new page
+	leaves  []wire.PrefixLeaf // of the new page, left to right
 	pre     preimage
+	touched byte // see node.children
 }
 
 // A change is what happens to one key.
@@ -38,22 +39,21 @@ type change struct {
 // not nil, it is filled with the proof of the entry's AuditorUpdate, reusing
 // its slices' space: the lookups of added, then removed, in the previous tree.
 // After an error proof's content is undefined.
-func (b *Builder) Apply(pages Pages, pos uint64, added, removed []wire.PrefixLeaf, proof *wire.PrefixProof) (page []byte, root wire.HashValue, err error) {
+func (b *Builder) Apply(pages Pages, pos uint64, added, removed []wire.PrefixLeaf, proof *wire.PrefixProof) (page []byte, value wire.HashValue, err error) {
 	if err := b.begin(pages, pos, added, removed, proof); err != nil {
-		return nil, root, err
+		return nil, value, err
 	}
 	old := node{ref: emptyRef}
 	if pos > 0 {
-		old.page, old.ref, err = openRoot(pages, pos-1)
-		if err != nil {
-			return nil, root, err
+		if old, err = root(pages, pos-1); err != nil {
+			return nil, value, err
 		}
 	}
-	top, err := b.node(&old, b.changes, 0, &root)
+	top, err := b.node(&old, b.changes, 0, &value)
 	if err != nil {
 		return nil, wire.HashValue{}, err
 	}
-	return b.finish(top), root, nil
+	return b.finish(top), value, nil
 }
 
 func (b *Builder) begin(pages Pages, pos uint64, added, removed []wire.PrefixLeaf, proof *wire.PrefixProof) error {
@@ -116,21 +116,12 @@ func split(changes []change, depth int) int {
 	return lo
 }
 
-// A node is a ref and the page it lies in, if there is such a node.
-type node struct {
-	ref
-	page page
-}
-
 // node makes the successor of the previous tree's node old at depth, sets value
 // to its value, and returns where it is: the same place without changes, else
 // the new page.
 func (b *Builder) node(old *node, changes []change, depth int, value *wire.HashValue) (ref, error) {
 	if len(changes) == 0 {
-		*value = wire.HashValue{}
-		if !old.empty() {
-			old.page.value(old.index, value, &b.pre)
-		}
+		old.value(value, &b.pre)
 		if b.proof != nil {
 			b.proof.Elements = append(b.proof.Elements, *value)
 		}
@@ -139,45 +130,31 @@ func (b *Builder) node(old *node, changes []change, depth int, value *wire.HashV
 	if old.empty() {
 		return b.standIn(changes, depth, value)
 	}
-	if isLeaf(old.index) {
+	if old.isLeaf() {
 		return b.leaf(old, changes, depth, value)
 	}
 	if depth >= maxDepth {
 		return emptyRef, old.page.corrupt(int(old.index), "parent too deep")
 	}
-
-	left, right, err := old.page.children(old.index)
+	oldLeft, oldRight, touched, err := old.children(b.pages)
 	if err != nil {
 		return emptyRef, err
 	}
+	b.touched += touched
 	at := b.newParent()
 	mid := split(changes, depth)
 	var leftValue, rightValue wire.HashValue
-	child := node{ref: left, page: old.page}
-	if err := child.load(b.pages); err != nil {
+	left, err := b.node(&oldLeft, changes[:mid], depth+1, &leftValue)
+	if err != nil {
 		return emptyRef, err
 	}
-	if left, err = b.node(&child, changes[:mid], depth+1, &leftValue); err != nil {
-		return emptyRef, err
-	}
-	child = node{ref: right, page: old.page}
-	if err := child.load(b.pages); err != nil {
-		return emptyRef, err
-	}
-	if right, err = b.node(&child, changes[mid:], depth+1, &rightValue); err != nil {
+	right, err := b.node(&oldRight, changes[mid:], depth+1, &rightValue)
+	if err != nil {
 		return emptyRef, err
 	}
 	b.pre.parent(value, &leftValue, &rightValue)
 	b.setParent(at, left, right, value)
 	return ref{b.pos, at}, nil
-}
-
-// load replaces the page of n's parent by the page of n.
-func (n *node) load(pages Pages) (err error) {
-	if !n.empty() && n.pos != n.page.pos {
-		n.page, err = n.page.follow(pages, n.ref)
-	}
-	return err
 }
 
 // standIn puts added leaves in the place of a missing child.
@@ -309,24 +286,27 @@ func (b *Builder) setParent(at uint16, left, right ref, value *wire.HashValue) {
 }
 
 func (b *Builder) newLeaf(leaf *wire.PrefixLeaf) ref {
-	index := leafBase + len(b.leaves)/leafSize
-	b.leaves = append(b.leaves, leaf.VRFOutput[:]...)
-	b.leaves = append(b.leaves, leaf.Commitment[:]...)
+	index := leafBase + len(b.leaves)
+	b.leaves = append(b.leaves, *leaf)
 	return ref{b.pos, uint16(index)}
 }
 
 // finish writes the page down and lets go of the caller's slices.
 func (b *Builder) finish(root ref) []byte {
-	out := make([]byte, headerSize, headerSize+len(b.parents)+len(b.leaves))
+	out := make([]byte, headerSize, headerSize+len(b.parents)+len(b.leaves)*leafSize)
 	if root.empty() {
 		root.pos = noPos
 	}
 	out[0] = pageVersion
 	binary.BigEndian.PutUint16(out[1:], uint16(len(b.parents)/parentSize))
-	binary.BigEndian.PutUint16(out[3:], uint16(len(b.leaves)/leafSize))
+	binary.BigEndian.PutUint16(out[3:], uint16(len(b.leaves)))
 	putUint40(out[5:], root.pos)
 	binary.BigEndian.PutUint16(out[10:], root.index)
-	out = append(append(out, b.parents...), b.leaves...)
+	out = append(out, b.parents...)
+	for i := len(b.leaves) - 1; i >= 0; i-- {
+		out = append(out, b.leaves[i].VRFOutput[:]...)
+		out = append(out, b.leaves[i].Commitment[:]...)
+	}
 	b.pages, b.added, b.removed, b.proof = nil, nil, nil, nil
 	return out
 }

@@ -15,10 +15,12 @@ import (
 //	 5  root: position of its page
 //	 2  root: index there
 //	41n parents, in preorder
-//	64m leaves, left to right: VRF output, commitment
+//	64m leaves, right to left: VRF output, commitment
 //
-// all big-endian. An index below leafBase names a parent, leafBase+i leaf i,
-// noIndex an empty tree or stand-in. A root in an older page belongs to an entry
+// all big-endian. An index below leafBase names a parent, leafBase+i the leaf
+// that is i leaves from the page's end, which is also the i-th from the left,
+// noIndex an empty tree or stand-in. No address in a page depends on its header,
+// so that a processor need not wait for it. A root in an older page belongs to an entry
 // without changes. A parent is
 //
 //	32  its value
@@ -45,22 +47,12 @@ const (
 	maxPos   = 1<<39 - 2 // greatest position of a log entry
 )
 
-// A ref names a node of any page. index noIndex is no node at all.
-type ref struct {
-	pos   uint64
-	index uint16
-}
-
-var emptyRef = ref{index: noIndex}
-
-func (r ref) empty() bool { return r.index == noIndex }
-
 // A page is the bytes of one page, the header checked.
 type page struct {
 	b       []byte
 	pos     uint64
-	parents int
-	leaves  int
+	parents uint16
+	leaves  uint16
 }
 
 func (p *page) corrupt(node int, reason string) error {
@@ -76,12 +68,12 @@ func parsePage(b []byte, pos uint64) (page, error) {
 	if b[0] != pageVersion {
 		return p, p.corrupt(-1, "unknown format version")
 	}
-	p.parents = int(binary.BigEndian.Uint16(b[1:]))
-	p.leaves = int(binary.BigEndian.Uint16(b[3:]))
+	p.parents = binary.BigEndian.Uint16(b[1:])
+	p.leaves = binary.BigEndian.Uint16(b[3:])
 	if p.parents > leafBase || p.leaves > MaxChanges {
 		return p, p.corrupt(-1, "too many nodes")
 	}
-	if len(b) != headerSize+p.parents*parentSize+p.leaves*leafSize {
+	if len(b) != headerSize+int(p.parents)*parentSize+int(p.leaves)*leafSize {
 		return p, p.corrupt(-1, "wrong length")
 	}
 	return p, nil
@@ -120,13 +112,10 @@ func (p *page) root() (ref, error) {
 // has reports whether the page has a node of that index.
 func (p *page) has(index uint16) bool {
 	if index >= leafBase {
-		return int(index)-leafBase < p.leaves
+		return index-leafBase < p.leaves
 	}
-	return int(index) < p.parents
+	return index < p.parents
 }
-
-// isLeaf tells leaves from parents by their index.
-func isLeaf(index uint16) bool { return index >= leafBase }
 
 // parent returns the bytes of a parent that exists.
 func (p *page) parent(index uint16) []byte {
@@ -136,18 +125,8 @@ func (p *page) parent(index uint16) []byte {
 
 // leaf returns the key and commitment of a leaf that exists, where they lie.
 func (p *page) leaf(index uint16) (*wire.VRFOutput, *wire.HashValue) {
-	i := headerSize + p.parents*parentSize + (int(index)-leafBase)*leafSize
+	i := len(p.b) - int(index-leafBase+1)*leafSize
 	return (*wire.VRFOutput)(p.b[i:]), (*wire.HashValue)(p.b[i+wire.VRFOutputSize:])
-}
-
-// value sets out to the value of a node that exists.
-func (p *page) value(index uint16, out *wire.HashValue, pre *preimage) {
-	if isLeaf(index) {
-		key, commitment := p.leaf(index)
-		pre.leaf(out, key, commitment)
-		return
-	}
-	copy(out[:], p.parent(index))
 }
 
 // children returns the children of a parent that exists. Those in this page
@@ -183,42 +162,6 @@ func (p *page) inside(parent, child uint16) (ref, error) {
 		return emptyRef, p.corrupt(int(parent), "child is out of place")
 	}
 	return ref{p.pos, child}, nil
-}
-
-// follow returns the page of r, which p refers to, and checks that r exists.
-func (p *page) follow(pages Pages, r ref) (page, error) {
-	if r.pos == p.pos {
-		return *p, nil
-	}
-	q, err := loadPage(pages, r.pos)
-	if err == nil && !q.has(r.index) {
-		err = q.corrupt(int(r.index), fmt.Sprintf("entry %d refers to a missing node", p.pos))
-	}
-	return q, err
-}
-
-// openRoot returns the root of the tree of log entry pos and the page it lies in.
-func openRoot(pages Pages, pos uint64) (page, ref, error) {
-	p, err := loadPage(pages, pos)
-	if err != nil {
-		return p, emptyRef, err
-	}
-	r, err := p.root()
-	if err != nil || r.empty() {
-		return p, r, err
-	}
-	p, err = p.follow(pages, r)
-	return p, r, err
-}
-
-// Root returns the root of the tree of log entry pos.
-func Root(pages Pages, pos uint64) (root wire.HashValue, err error) {
-	p, r, err := openRoot(pages, pos)
-	if err == nil && !r.empty() {
-		var pre preimage
-		p.value(r.index, &root, &pre)
-	}
-	return root, err
 }
 
 func uint40(b []byte) uint64 {

@@ -1,10 +1,6 @@
 package prefixtree
 
-import (
-	"fmt"
-
-	"github.com/kith-kt/kith/proto/wire"
-)
+import "github.com/kith-kt/kith/proto/wire"
 
 // A Search looks keys up, one by one, in the tree of one log entry, and then
 // proves what it found. It is not safe for concurrent use.
@@ -14,13 +10,14 @@ type Search struct {
 	steps   []step // steps[0] is the root; empty before the first lookup
 	results []wire.PrefixSearchResult
 	err     error // sticky
+	touched byte  // see node.children
 }
 
-// A step is a node that a lookup passed.
+// A step is a node that a lookup passed, or the sibling of one.
 type step struct {
-	page  page
-	index uint16   // in page; noIndex: a stand-in
-	child [2]int32 // steps below, left and right; 0: no lookup passed there
+	node
+	passed   bool
+	children int32 // steps[children] is the left child, the next the right; 0: none passed
 }
 
 // NewSearch begins a search of the tree of log entry pos.
@@ -47,31 +44,35 @@ func (s *Search) Lookup(key wire.VRFOutput) (commitment wire.HashValue, included
 	at := int32(0)
 	for depth := 0; s.err == nil; depth++ {
 		n := &s.steps[at]
-		if n.index == noIndex {
+		n.passed = true
+		if n.empty() {
 			s.found(wire.NonInclusionParent, depth, nil)
-			return commitment, false, s.err
+			return commitment, false, nil
 		}
-		if isLeaf(n.index) {
+		if n.isLeaf() {
 			k, c := n.page.leaf(n.index)
 			if *k == key {
 				s.found(wire.Inclusion, depth, nil)
-				return *c, true, s.err
+				return *c, true, nil
 			}
 			s.found(wire.NonInclusionLeaf, depth, &wire.PrefixLeaf{VRFOutput: *k, Commitment: *c})
-			return commitment, false, s.err
+			return commitment, false, nil
 		}
 		if depth >= maxDepth {
 			s.err = n.page.corrupt(int(n.index), "parent too deep")
 			break
 		}
-		side := bit(&key, depth)
-		if n.child[side] == 0 {
-			s.expand(at, side)
-		} else {
-			at = n.child[side]
-			continue
+		if n.children == 0 {
+			left, right, touched, err := n.node.children(s.pages)
+			if err != nil {
+				s.err = err
+				break
+			}
+			s.touched += touched
+			n.children = int32(len(s.steps))
+			s.steps = append(s.steps, step{node: left}, step{node: right})
 		}
-		at = int32(len(s.steps) - 1)
+		at = s.steps[at].children + int32(bit(&key, depth))
 	}
 	return commitment, false, s.err
 }
@@ -81,30 +82,12 @@ func (s *Search) begin() {
 	if s.err != nil || len(s.steps) > 0 {
 		return
 	}
-	p, r, err := openRoot(s.pages, s.pos)
+	n, err := root(s.pages, s.pos)
 	if err != nil {
 		s.err = err
 		return
 	}
-	s.steps = append(s.steps, step{page: p, index: r.index})
-}
-
-// expand adds the child on one side of a parent.
-func (s *Search) expand(at int32, side int) {
-	p := s.steps[at].page
-	left, right, err := p.children(s.steps[at].index)
-	if err == nil {
-		r := left
-		if side == 1 {
-			r = right
-		}
-		if !r.empty() && r.pos != p.pos {
-			p, err = p.follow(s.pages, r)
-		}
-		s.steps[at].child[side] = int32(len(s.steps))
-		s.steps = append(s.steps, step{page: p, index: r.index})
-	}
-	s.err = err
+	s.steps = append(s.steps, step{node: n})
 }
 
 func (s *Search) found(t wire.PrefixSearchResultType, depth int, leaf *wire.PrefixLeaf) {
@@ -125,49 +108,24 @@ func (s *Search) Proof() (wire.PrefixProof, error) {
 	var pre preimage
 	proof := wire.PrefixProof{
 		Results:  append([]wire.PrefixSearchResult(nil), s.results...),
-		Elements: make([]wire.HashValue, 0, len(s.steps)+1),
+		Elements: make([]wire.HashValue, 0, len(s.steps)/2+1),
 	}
-	if len(s.results) == 0 {
-		var root wire.HashValue
-		if n := &s.steps[0]; n.index != noIndex {
-			n.page.value(n.index, &root, &pre)
-		}
-		proof.Elements = append(proof.Elements, root)
-		return proof, nil
-	}
-	proof.Elements, s.err = s.copath(0, proof.Elements, &pre)
-	if s.err != nil {
-		return wire.PrefixProof{}, s.err
-	}
+	proof.Elements = s.copath(0, proof.Elements, &pre)
 	return proof, nil
 }
 
-// copath appends the values of the nodes below at that no lookup passed, left to right.
-func (s *Search) copath(at int32, elements []wire.HashValue, pre *preimage) ([]wire.HashValue, error) {
+// copath appends the values of the topmost nodes, from at down, that no lookup
+// passed, left to right.
+func (s *Search) copath(at int32, elements []wire.HashValue, pre *preimage) []wire.HashValue {
 	n := &s.steps[at]
-	if n.index == noIndex || isLeaf(n.index) {
-		return elements, nil
-	}
-	left, right, err := n.page.children(n.index)
-	if err != nil {
-		return nil, err
-	}
-	for side, r := range [2]ref{left, right} {
-		if n.child[side] != 0 {
-			if elements, err = s.copath(n.child[side], elements, pre); err != nil {
-				return nil, err
-			}
-			continue
-		}
+	if !n.passed {
 		elements = append(elements, wire.HashValue{})
-		if r.empty() {
-			continue
-		}
-		p, err := n.page.follow(s.pages, r)
-		if err != nil {
-			return nil, fmt.Errorf("sibling: %w", err)
-		}
-		p.value(r.index, &elements[len(elements)-1], pre)
+		n.value(&elements[len(elements)-1], pre)
+		return elements
 	}
-	return elements, nil
+	if n.children == 0 {
+		return elements
+	}
+	elements = s.copath(n.children, elements, pre)
+	return s.copath(n.children+1, elements, pre)
 }

@@ -50,20 +50,20 @@ func (d *diff) run(pos uint64) (err error) {
 	if d.page, err = loadPage(d.pages, pos); err != nil {
 		return err
 	}
-	root, err := d.page.root()
+	now, err := d.page.root()
 	if err != nil {
 		return err
 	}
 	old := node{ref: emptyRef}
 	if pos > 0 {
-		if old.page, old.ref, err = openRoot(d.pages, pos-1); err != nil {
+		if old, err = root(d.pages, pos-1); err != nil {
 			return err
 		}
 	}
-	if err := d.node(&old, root, 0); err != nil {
+	if err := d.node(&old, now, 0); err != nil {
 		return err
 	}
-	if d.parents != d.page.parents || d.leaves != d.page.leaves {
+	if d.parents != int(d.page.parents) || d.leaves != int(d.page.leaves) {
 		return d.page.corrupt(-1, "nodes that nothing refers to")
 	}
 	return nil
@@ -78,7 +78,7 @@ func (d *diff) node(old *node, now ref, depth int) error {
 		_, err := d.collect(now, emptyRef, depth)
 		return err
 	}
-	if isLeaf(old.index) {
+	if old.isLeaf() {
 		kept, err := d.collect(now, old.ref, depth)
 		if err == nil && !kept {
 			key, commitment := old.page.leaf(old.index)
@@ -86,7 +86,7 @@ func (d *diff) node(old *node, now ref, depth int) error {
 		}
 		return err
 	}
-	if now.empty() || now.pos != d.page.pos || isLeaf(now.index) {
+	if now.empty() || now.pos != d.page.pos || now.isLeaf() {
 		return d.page.corrupt(-1, "a parent has gone")
 	}
 	left, right, err := d.enter(now, depth)
@@ -133,7 +133,7 @@ func (d *diff) collect(now, old ref, depth int) (kept bool, err error) {
 		return true, nil
 	case now.pos != d.page.pos:
 		return false, d.page.corrupt(-1, "an older node has moved")
-	case isLeaf(now.index):
+	case now.isLeaf():
 		if int(now.index)-leafBase != d.leaves {
 			return false, d.page.corrupt(int(now.index), "leaf is out of place")
 		}
