@@ -102,7 +102,7 @@ type Store interface {
 	// PutMeta writes small named values durably, in one step; nil deletes.
 	PutMeta(ctx context.Context, values map[string][]byte) error
 
-	// Close waits for no snapshot: those not yet released become invalid.
+	// Close refuses new snapshots and waits until those held are released.
 	Close() error
 }
 

@@ -158,7 +158,7 @@ func (db *DB) prepare() error {
 // Path returns the path of the file.
 func (db *DB) Path() string { return db.bolt.Path() }
 
-// Close closes the file. Views that are still held must not be used afterwards.
+// Close refuses new views, waits until those held are released, and closes the file.
 func (db *DB) Close() (err error) {
 	defer guard(&err)
 	db.mu.Lock()
