@@ -1,0 +1,195 @@
+package keyfile
+
+import (
+	"time"
+
+	"github.com/ProtonMail/go-crypto/openpgp/packet"
+)
+
+// A judgement says which parts of a certificate hold at a time (RFC 9580,
+// "Signature Types", "Key Revocation"): of the primary key's own valid
+// signatures over a thing, the newest counts.
+type judgement struct {
+	c       *certificate
+	now     time.Time
+	direct  []signature // valid direct-key signatures
+	users   []user      // one for each of c.users
+	subkeys []subkey
+}
+
+type user struct {
+	*component
+	cert    *signature // the newest valid self-signature
+	refused Reason
+	detail  string
+}
+
+type subkey struct {
+	*component
+	keep []signature // the newest valid binding, then revocations
+}
+
+// key judges the whole and reports why nothing of it can be published.
+func (j *judgement) key() (Reason, string) {
+	primary := j.c.primary.key
+	if primary.CreationTime.After(j.now) {
+		return NotYet, "it was created in the future"
+	}
+	var newest *packet.Signature // over the key itself
+	for _, s := range j.c.primary.sigs {
+		switch s.parsed.SigType {
+		case packet.SigTypeKeyRevocation:
+			if primary.VerifyRevocationSignature(s.parsed) == nil {
+				return Revoked, s.parsed.RevocationReasonText
+			}
+		case packet.SigTypeDirectSignature:
+			if s.parsed.SigExpired(j.now) || primary.VerifyDirectKeySignature(s.parsed) != nil {
+				continue
+			}
+			j.direct = append(j.direct, s)
+			newest = newer(newest, s.parsed)
+		}
+	}
+	verified := false
+	var main *packet.Signature // the self-signature that speaks for the key
+	for _, u := range j.c.users {
+		judged := j.user(u)
+		if judged.cert != nil {
+			verified = true
+			if judged.refused == "" {
+				main = speaker(main, judged.cert.parsed)
+			}
+		}
+		j.users = append(j.users, judged)
+	}
+	if len(j.c.users) > 0 && !verified {
+		return Unverified, ""
+	}
+	// A direct-key signature speaks for the key before any user id does.
+	for _, s := range []*packet.Signature{newest, main} {
+		if s != nil && s.KeyLifetimeSecs != nil {
+			if primary.KeyExpired(s, j.now) {
+				return Expired, "on " + expiry(primary, s)
+			}
+			break
+		}
+	}
+	for i := range j.users {
+		if u := &j.users[i]; u.refused == "" && primary.KeyExpired(u.cert.parsed, j.now) {
+			u.refused, u.detail = Expired, "for this user id the key expired on "+expiry(primary, u.cert.parsed)
+		}
+	}
+	for _, s := range j.c.subkeys {
+		j.subkey(s)
+	}
+	return "", ""
+}
+
+// user judges one user id: the newest of its certifications and revocations counts.
+func (j *judgement) user(u *component) user {
+	primary := j.c.primary.key
+	out := user{component: u}
+	var revoked *packet.Signature
+	lapsed := false
+	for i := range u.sigs {
+		s := &u.sigs[i]
+		switch s.parsed.SigType {
+		case packet.SigTypeGenericCert, packet.SigTypePersonaCert, packet.SigTypeCasualCert, packet.SigTypePositiveCert,
+			packet.SigTypeCertificationRevocation:
+		default:
+			continue
+		}
+		if primary.VerifyUserIdSignature(u.id, primary, s.parsed) != nil {
+			continue
+		}
+		switch {
+		case s.parsed.SigExpired(j.now):
+			lapsed = true
+		case s.parsed.SigType == packet.SigTypeCertificationRevocation:
+			revoked = newer(revoked, s.parsed)
+		case out.cert == nil || !s.parsed.CreationTime.Before(out.cert.parsed.CreationTime):
+			out.cert = s
+		}
+	}
+	switch {
+	case revoked != nil && (out.cert == nil || !revoked.CreationTime.Before(out.cert.parsed.CreationTime)):
+		out.refused, out.detail = Revoked, revoked.RevocationReasonText
+	case out.cert == nil && lapsed:
+		out.refused = Expired
+	case out.cert == nil:
+		out.refused = Unverified
+	}
+	return out
+}
+
+// subkey keeps a subkey that the primary key binds, and its revocations. A
+// signing subkey must have signed back, or it could be somebody else's.
+func (j *judgement) subkey(c *component) {
+	primary := j.c.primary.key
+	var binding *signature
+	var revocations []signature
+	for i := range c.sigs {
+		s := &c.sigs[i]
+		switch s.parsed.SigType {
+		case packet.SigTypeSubkeyBinding:
+			if s.parsed.SigExpired(j.now) || primary.VerifyKeySignature(c.key, s.parsed) != nil {
+				continue
+			}
+			if binding == nil || !s.parsed.CreationTime.Before(binding.parsed.CreationTime) {
+				binding = s
+			}
+		case packet.SigTypeSubkeyRevocation:
+			if primary.VerifySubkeyRevocationSignature(s.parsed, c.key) == nil {
+				revocations = append(revocations, *s)
+			}
+		}
+	}
+	if binding != nil {
+		j.subkeys = append(j.subkeys, subkey{c, append([]signature{*binding}, revocations...)})
+	}
+}
+
+// stripped returns the key with the user ids that match.
+func (j *judgement) stripped(match func(id string) bool) []byte {
+	var b []byte
+	b = append(b, j.c.primary.raw...)
+	for _, s := range j.direct {
+		b = append(b, s.raw...)
+	}
+	for _, u := range j.users {
+		if u.refused == "" && match(u.id) {
+			b = append(b, u.raw...)
+			b = append(b, u.cert.raw...)
+		}
+	}
+	for _, s := range j.subkeys {
+		b = append(b, s.raw...)
+		for _, sig := range s.keep {
+			b = append(b, sig.raw...)
+		}
+	}
+	return b
+}
+
+func newer(a, b *packet.Signature) *packet.Signature {
+	if a == nil || !b.CreationTime.Before(a.CreationTime) {
+		return b
+	}
+	return a
+}
+
+// speaker prefers the self-signature of a primary user id, then the newer.
+func speaker(a, b *packet.Signature) *packet.Signature {
+	primary := func(s *packet.Signature) bool { return s.IsPrimaryId != nil && *s.IsPrimaryId }
+	if a == nil || primary(b) && !primary(a) {
+		return b
+	}
+	if primary(a) && !primary(b) {
+		return a
+	}
+	return newer(a, b)
+}
+
+func expiry(key *packet.PublicKey, s *packet.Signature) string {
+	return key.CreationTime.Add(time.Duration(*s.KeyLifetimeSecs) * time.Second).UTC().Format(time.DateOnly)
+}
