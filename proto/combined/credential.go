@@ -31,8 +31,8 @@ func StandardCredential(version uint32, known []Known, ladder *wire.PrefixProof)
 // the search binary ladder for version from the prefix tree of entry pos.
 func StandardLadder(tree Tree, pos uint64, version uint32, outputs func(version uint32) (wire.VRFOutput, error)) (*wire.PrefixProof, error) {
 	r := NewRecord(tree, pos+1, 0, outputs)
-	v := &View{src: r, size: pos + 1, stamps: []stamp{{pos, 0}}}
-	v.ended = func(u uint32, included bool) bool { return included == (u > v.target) }
+	v := newView(r, Params{}, pos+1)
+	v.stamps = append(v.stamps, stamp{pos: pos}) // no timestamp is wanted
 	if err := v.expectGreatest(pos, version, true, false); err != nil {
 		return nil, err
 	}

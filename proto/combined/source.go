@@ -2,6 +2,7 @@ package combined
 
 import (
 	"errors"
+	"fmt"
 
 	"github.com/kith-kt/kith/proto/wire"
 )
@@ -47,6 +48,15 @@ func ParamsOf(c *wire.Configuration) Params {
 		p.MaximumLifetime = *c.MaximumLifetime
 	}
 	return p
+}
+
+// CheckParams checks the MUST of "Maximum Lifetime": a maximum lifetime that is
+// defined is greater than zero and than the Reasonable Monitoring Window.
+func CheckParams(c *wire.Configuration) error {
+	if l := c.MaximumLifetime; l != nil && (*l == 0 || *l <= c.ReasonableMonitoringWindow) {
+		return fmt.Errorf("%w: maximum lifetime of %d ms with a monitoring window of %d ms", ErrRequest, *l, c.ReasonableMonitoringWindow)
+	}
+	return nil
 }
 
 // Retained is what a user keeps of the newest tree head it verified

@@ -42,11 +42,7 @@ func NewView(src Source, params Params, size, prev uint64, frontier []wire.LogEn
 	if prev > size {
 		return nil, fmt.Errorf("%w: size %d was advertised, the tree has %d", ErrRequest, prev, size)
 	}
-	v := &View{src: src, params: params, size: size}
-	v.stamps, v.facts = v.stampSpace[:0], v.factSpace[:0]
-	v.ladder, v.asked = v.askedSpace[:0:16], v.askedSpace[16:16]
-	v.ended = func(version uint32, included bool) bool { return treemath.Ends(v.target, version, included) }
-
+	v := newView(src, params, size)
 	var space [treemath.MaxDepth]uint64
 	kept := treemath.AppendFrontier(space[:0], prev)
 	if len(kept) != len(frontier) {
@@ -64,6 +60,14 @@ func NewView(src Source, params Params, size, prev uint64, frontier []wire.LogEn
 	}
 	v.right = v.stamps[len(v.stamps)-1].ms
 	return v, nil
+}
+
+func newView(src Source, params Params, size uint64) *View {
+	v := &View{src: src, params: params, size: size}
+	v.stamps, v.facts = v.stampSpace[:0], v.factSpace[:0]
+	v.ladder, v.asked = v.askedSpace[:0:16], v.askedSpace[16:16]
+	v.ended = func(version uint32, included bool) bool { return treemath.Ends(v.target, version, included) }
+	return v
 }
 
 // appendUpdatePath appends the entries, ascending, whose timestamps bring a user
