@@ -138,6 +138,12 @@ func (v *Verifier) Open(msg []byte) (*Signed, error) {
 		}
 		return nil, fmt.Errorf("%w: %w", ErrMalformed, err)
 	}
+	// note.Open does not mind stray bits in the padding.
+	for _, sig := range n.Sigs {
+		if _, err := base64.StdEncoding.Strict().DecodeString(sig.Base64); err != nil {
+			return nil, fmt.Errorf("%w: signature: %w", ErrMalformed, err)
+		}
+	}
 	c, err := ParseText(n.Text)
 	if err != nil {
 		return nil, err

@@ -19,6 +19,7 @@ const (
 	Entries = -1
 
 	maxTileLevel = 63
+	maxTilePath  = 100 // bytes, ample for the greatest index
 )
 
 // A Tile names one of the static files of a log (C2SP tlog-tiles): the hashes
@@ -50,17 +51,26 @@ func (t Tile) Path() string {
 // ParseTilePath parses the path of a tile. It accepts what Path returns and
 // nothing else. The tile may lie beyond the edge of the log: see Within.
 func ParseTilePath(path string) (Tile, error) {
-	malformed := fmt.Errorf("%w: no tile is called %.100q", ErrMalformed, path)
-	rest, ok := strings.CutPrefix(path, "tile/")
-	if !ok || len(path) > 100 {
-		return Tile{}, malformed
+	t, ok := readTilePath(path)
+	if !ok || t.Path() != path {
+		return Tile{}, fmt.Errorf("%w: no tile is called %.100q", ErrMalformed, path)
 	}
-	t := Tile{Width: TileWidth}
+	return t, nil
+}
+
+// readTilePath returns the tile that path means, if any, whether or not it is
+// written as it should be.
+func readTilePath(path string) (t Tile, ok bool) {
+	rest, ok := strings.CutPrefix(path, "tile/")
+	if !ok || len(path) > maxTilePath {
+		return t, false
+	}
+	t.Width = TileWidth
 	level, rest, _ := strings.Cut(rest, "/")
 	if level == "entries" {
 		t.Level = Entries
 	} else if n, err := strconv.Atoi(level); err != nil || n < 0 || n > maxTileLevel {
-		return Tile{}, malformed
+		return t, false
 	} else {
 		t.Level = n
 	}
@@ -68,20 +78,17 @@ func ParseTilePath(path string) (Tile, error) {
 	if partial {
 		n, err := strconv.Atoi(width)
 		if err != nil || n < 1 || n >= TileWidth {
-			return Tile{}, malformed
+			return t, false
 		}
 		t.Width = n
 	}
 	digits := strings.ReplaceAll(strings.ReplaceAll(rest, "/", ""), "x", "")
 	index, err := strconv.ParseUint(digits, 10, 64)
 	if err != nil || index > MaxSize/TileWidth {
-		return Tile{}, malformed
+		return t, false
 	}
 	t.Index = index
-	if t.Path() != path {
-		return Tile{}, malformed
-	}
-	return t, nil
+	return t, true
 }
 
 // Within reports whether a log of size leaves has everything the tile holds.
