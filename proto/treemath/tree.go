@@ -99,7 +99,7 @@ func LeftBound(x uint64) (uint64, bool) {
 // frontier.
 func RightBound(x, n uint64) (uint64, bool) {
 	a := x + 1<<Level(x)
-	if a >= n || a < x {
+	if a >= n {
 		return 0, false
 	}
 	return a, true
