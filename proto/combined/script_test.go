@@ -3,6 +3,7 @@ package combined
 import (
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -75,33 +76,34 @@ func (r *reference) follow(t fataler, prev int, algo func(v *View)) {
 }
 
 // drawLog draws a log, its parameters and the size a user saw before. Versions
-// come one by one if small, and else reach up to the greatest possible one.
+// come one by one if small, and else reach up to the greatest possible one. What
+// a log holds comes from a seed: rapid alone prefers logs in which little happens.
 func drawLog(t *rapid.T, small bool) (*reference, int) {
-	n := rapid.IntRange(1, rapid.SampledFrom([]int{3, 16, 40, 150}).Draw(t, "most entries")).Draw(t, "entries")
-	ms := rapid.SampledFrom([]uint64{0, 3, 1 << 40}).Draw(t, "genesis")
-	step := rapid.SampledFrom([]uint64{0, 1, 3, 20}).Draw(t, "step")
-	busy := rapid.IntRange(1, 12).Draw(t, "entries per update")
-	start := rapid.IntRange(0, n).Draw(t, "first update")
+	rng := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 0))
+	n := rapid.SampledFrom([]int{1, 2, 3, 4, 5, 6, 7, 8, 13, 16, 31, 40, 64, 100, 150}).Draw(t, "most entries")
+	n -= rng.IntN(n/2 + 1)
+	pick := func(of ...uint64) uint64 { return of[rng.IntN(len(of))] }
+	ms, step, busy, start := pick(0, 3, 1<<40), pick(0, 1, 3, 20), rng.IntN(12)+1, rng.IntN(n+1)
 	var stamps []uint64
 	var greatest []int64
 	version := int64(-1)
 	for i := range n {
-		ms += rapid.Uint64Range(0, step).Draw(t, "ms")
+		ms += rng.Uint64N(step + 1)
 		stamps = append(stamps, ms)
-		if i >= start && rapid.IntRange(1, busy).Draw(t, "update") == 1 {
-			most := int64(4)
+		if i >= start && rng.IntN(busy) == 0 {
+			most := uint64(4)
 			if !small {
-				most = rapid.SampledFrom([]int64{1, 4, 1 << 10, 1 << 31}).Draw(t, "most")
+				most = pick(1, 4, 1<<10, 1<<31)
 			}
-			version = min(version+rapid.Int64Range(1, most).Draw(t, "versions"), 1<<32-1)
+			version = min(version+1+rng.Int64N(int64(most)), 1<<32-1)
 		}
 		greatest = append(greatest, version)
 	}
-	params := Params{ReasonableMonitoringWindow: rapid.SampledFrom([]uint64{0, 1, 5, 30, 200, 1 << 50}).Draw(t, "window")}
-	if rapid.Bool().Draw(t, "lifetime") {
-		params.MaximumLifetime = params.ReasonableMonitoringWindow + rapid.Uint64Range(1, 100).Draw(t, "beyond window")
+	params := Params{ReasonableMonitoringWindow: pick(0, 1, 5, 30, 200, 1<<50)}
+	if rng.IntN(2) == 0 {
+		params.MaximumLifetime = params.ReasonableMonitoringWindow + 1 + rng.Uint64N(100)
 	}
-	prev := rapid.IntRange(0, n).Draw(t, "prev")
+	prev := rng.IntN(n + 1)
 	r := newReference(stamps, greatest, params)
 	r.updateView(prev)
 	return r, prev

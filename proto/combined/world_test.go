@@ -7,7 +7,6 @@ import (
 	"math/rand/v2"
 	"reflect"
 	"slices"
-	"testing"
 
 	"github.com/kith-kt/kith/proto/logtree"
 	"github.com/kith-kt/kith/proto/prefixtree"
@@ -129,21 +128,14 @@ func (w *world) retained(n uint64) Retained {
 	return r
 }
 
-// known is everything a user can know of the label's versions, and of some that
-// do not exist.
-func (w *world) known(targets ...uint32) []Known {
-	var versions []uint32
-	for _, t := range append(targets, 0) {
-		versions = append(versions, treemath.BaseLadder(t)...)
-	}
-	for v := range w.first {
-		versions = append(versions, uint32(v))
-	}
+// known is what a response tells a user of versions: their outputs, and the
+// commitments of those that exist at size n.
+func (w *world) known(n uint64, versions ...uint32) []Known {
 	slices.Sort(versions)
 	var known []Known
 	for _, v := range slices.Compact(versions) {
 		k := Known{Version: v, Output: output(v)}
-		if int(v) < len(w.first) {
+		if g, ok := w.at(n - 1); ok && v <= g {
 			c := commitment(v)
 			k.Commitment = &c
 		}
@@ -237,23 +229,21 @@ func (o *run) check(t fataler, w *world, n, last uint64) (*wire.CombinedTreeProo
 	return proof, out, result
 }
 
-func TestSearchEndToEnd(t *testing.T) {
-	rng := rand.New(rand.NewPCG(1, 2))
-	w := &world{params: Params{ReasonableMonitoringWindow: 40}}
-	ms := uint64(1000)
-	for n := uint64(1); n <= 70; n++ {
-		ms += rng.Uint64N(10)
-		w.grow(ms, rng.IntN(3)/2, rng.IntN(5))
-		g, ok := w.at(n - 1)
-		if !ok {
-			continue
-		}
-		for last := uint64(0); last <= n; last++ {
-			o := run{name: "greatest", known: w.known(g), algo: func(v *View) (any, error) { return v.Greatest(g) }, auditor: rng.Uint64N(n + 1)}
-			o.check(t, w, n, last)
-			target := rng.Uint32N(g + 1)
-			o = run{name: "fixed", known: w.known(target), algo: func(v *View) (any, error) { return v.Fixed(target) }, auditor: rng.Uint64N(n + 1)}
-			o.check(t, w, n, last)
-		}
+// newWorld makes a log of n entries, the label in it and its parameters.
+func newWorld(rng *rand.Rand, n int) *world {
+	pick := func(of ...uint64) uint64 { return of[rng.IntN(len(of))] }
+	w := &world{params: Params{ReasonableMonitoringWindow: pick(0, 5, 30, 100, 1<<50)}}
+	if rng.IntN(2) == 0 {
+		w.params.MaximumLifetime = w.params.ReasonableMonitoringWindow + 1 + rng.Uint64N(100)
 	}
+	ms, step, busy, start := pick(0, 1<<40), pick(1, 3, 20), 1+rng.IntN(10), rng.IntN(n/2+1)
+	for i := range n {
+		ms += rng.Uint64N(step + 1)
+		versions := 0
+		if i >= start && rng.IntN(busy) == 0 {
+			versions = 1 + rng.IntN(3)*rng.IntN(3)
+		}
+		w.grow(ms, versions, rng.IntN(4))
+	}
+	return w
 }
