@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
+	"sync"
 
 	"github.com/kith-kt/kith/proto/wire"
 )
@@ -25,22 +26,27 @@ var innerPad, outerPad = func() (inner, outer [sha256.BlockSize]byte) {
 	return inner, outer
 }()
 
-// stackCommitment is the size of the messages that Commit hashes without
+// smallCommitment is the size of the messages that Commit hashes without
 // allocating, in bytes: most records are smaller.
-const stackCommitment = 1024
+const smallCommitment = 2048
+
+var smallBuffers = sync.Pool{New: func() any { return new([smallCommitment]byte) }}
 
 // Commit returns the commitment to a label's value at a version: HMAC(Kc,
 // CommitmentValue). Its error is wire.ErrUnencodable, for a label or value
 // beyond its bound.
 //
 // It is run once for every label that is published, so it hashes the key's
-// block with the message, from the stack.
+// block with the message in one go.
 func Commit(label []byte, version uint32, update *wire.UpdateValue, opening *wire.Opening, f wire.Format) (wire.HashValue, error) {
 	// The fields, with their length prefixes of 1, 4 and 2 bytes.
 	size := sha256.BlockSize + wire.OpeningSize + 1 + len(label) + 4 + 4 + len(update.Value) + 2 + len(update.Suffix.Signature)
-	var array [stackCommitment]byte
-	buffer := array[:0]
-	if size > len(array) {
+	var buffer []byte
+	if size <= smallCommitment {
+		small := smallBuffers.Get().(*[smallCommitment]byte)
+		defer smallBuffers.Put(small)
+		buffer = small[:0]
+	} else {
 		buffer = make([]byte, 0, size)
 	}
 	value := wire.CommitmentValue{Opening: *opening, Label: label, Version: version, Update: *update}
