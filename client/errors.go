@@ -19,8 +19,10 @@ var (
 	ErrUnacknowledged = errors.New("the record was not signed by the key you knew, and you have not acknowledged it")
 	// ErrArgument is a request that cannot be made: a label too long, an unknown contact.
 	ErrArgument = errors.New("request cannot be made")
-	// ErrUnsaved is an update that another version overtook more often than the client retries.
-	ErrUnsaved = errors.New("update was overtaken too often")
+	// ErrOvertaken is an update that others overtook more often than the client retries.
+	ErrOvertaken = errors.New("update was overtaken too often")
+	// ErrNotOwned is a label that the user does not own.
+	ErrNotOwned = errors.New("not a label you own")
 )
 
 // A ClockError is a tree head whose rightmost entry lies outside
@@ -68,6 +70,7 @@ type Misbehaviour struct {
 	Kind     Kind
 	Detail   string // in plain words, lower case
 	Evidence []byte // a saved proof (see Saved) of what was asked and answered, or nil
+	Against  []byte // a second saved proof that contradicts what the user retained, or nil
 	Err      error  // the fault underneath, or nil
 }
 

@@ -89,7 +89,10 @@ func (s *State) verifySearch(label string, version *uint32, response []byte, now
 	if err != nil {
 		return nil, nil, err
 	}
-	return f, next.withContact(contact), nil
+	if contact != s.contacts[label] {
+		next = next.withContact(contact)
+	}
+	return f, next, nil
 }
 
 // searchLadder is steps 1 to 3 of "Search", shared with "Credentials". It sets
@@ -132,6 +135,8 @@ func (c *Contact) with(f *Found, known []combined.Known) (*Contact, error) {
 		next.Seen = slices.Insert(slices.Clone(next.Seen), i, Proved{Version: f.Version, Opening: f.Opening, Commitment: f.Commitment})
 	} else if next.Seen[i].Commitment != f.Commitment {
 		return nil, misbehaved(Rewritten, nil, "version %d of %s has another value than before", f.Version, f.Label)
+	} else if !f.Watched {
+		return c, nil
 	}
 	if f.Watched {
 		next.Monitor = combined.AddToMap(next.Monitor, f.Terminal, f.Version)
