@@ -1,6 +1,7 @@
 package keyfile
 
 import (
+	"slices"
 	"time"
 
 	"github.com/ProtonMail/go-crypto/openpgp/packet"
@@ -85,38 +86,41 @@ func (j *judgement) key() (Reason, string) {
 	return "", ""
 }
 
-// user judges one user id: the newest of its certifications and revocations counts.
+// user judges one user id: the newest of its certifications and revocations
+// counts. Signatures are tried from the newest on, so that few are verified.
 func (j *judgement) user(u *component) user {
 	primary := j.c.primary.key
 	out := user{component: u}
-	var revoked *packet.Signature
 	lapsed := false
-	for i := range u.sigs {
-		s := &u.sigs[i]
+	for _, s := range newestFirst(u.sigs) {
+		revokes := s.parsed.SigType == packet.SigTypeCertificationRevocation
 		switch s.parsed.SigType {
-		case packet.SigTypeGenericCert, packet.SigTypePersonaCert, packet.SigTypeCasualCert, packet.SigTypePositiveCert,
-			packet.SigTypeCertificationRevocation:
+		case packet.SigTypeGenericCert, packet.SigTypePersonaCert, packet.SigTypeCasualCert, packet.SigTypePositiveCert:
 		default:
+			if !revokes {
+				continue
+			}
+		}
+		if s.parsed.SigExpired(j.now) {
+			lapsed = true
 			continue
 		}
 		if primary.VerifyUserIdSignature(u.id, primary, s.parsed) != nil {
 			continue
 		}
-		switch {
-		case s.parsed.SigExpired(j.now):
-			lapsed = true
-		case s.parsed.SigType == packet.SigTypeCertificationRevocation:
-			revoked = newer(revoked, s.parsed)
-		case out.cert == nil || !s.parsed.CreationTime.Before(out.cert.parsed.CreationTime):
-			out.cert = s
+		if revokes {
+			// Go on: an older certification still shows that the key is its holder's.
+			out.refused, out.detail = Revoked, s.parsed.RevocationReasonText
+			continue
 		}
+		out.cert = &s
+		return out
 	}
 	switch {
-	case revoked != nil && (out.cert == nil || !revoked.CreationTime.Before(out.cert.parsed.CreationTime)):
-		out.refused, out.detail = Revoked, revoked.RevocationReasonText
-	case out.cert == nil && lapsed:
+	case out.refused != "":
+	case lapsed:
 		out.refused = Expired
-	case out.cert == nil:
+	default:
 		out.refused = Unverified
 	}
 	return out
@@ -126,27 +130,42 @@ func (j *judgement) user(u *component) user {
 // signing subkey must have signed back, or it could be somebody else's.
 func (j *judgement) subkey(c *component) {
 	primary := j.c.primary.key
-	var binding *signature
-	var revocations []signature
-	for i := range c.sigs {
-		s := &c.sigs[i]
+	var binding, revocations []signature
+	for _, s := range newestFirst(c.sigs) {
 		switch s.parsed.SigType {
 		case packet.SigTypeSubkeyBinding:
-			if s.parsed.SigExpired(j.now) || primary.VerifyKeySignature(c.key, s.parsed) != nil {
-				continue
-			}
-			if binding == nil || !s.parsed.CreationTime.Before(binding.parsed.CreationTime) {
-				binding = s
+			if binding == nil && !s.parsed.SigExpired(j.now) && primary.VerifyKeySignature(c.key, s.parsed) == nil {
+				binding = []signature{s}
 			}
 		case packet.SigTypeSubkeyRevocation:
 			if primary.VerifySubkeyRevocationSignature(s.parsed, c.key) == nil {
-				revocations = append(revocations, *s)
+				revocations = append(revocations, s)
 			}
 		}
 	}
 	if binding != nil {
-		j.subkeys = append(j.subkeys, subkey{c, append([]signature{*binding}, revocations...)})
+		j.subkeys = append(j.subkeys, subkey{c, append(binding, revocations...)})
 	}
+}
+
+// newestFirst orders signatures by creation, of two of one second the
+// revocation first, then the later in the file.
+func newestFirst(sigs []signature) []signature {
+	out := slices.Clone(sigs)
+	slices.Reverse(out)
+	revokes := func(s signature) int {
+		if s.parsed.SigType == packet.SigTypeCertificationRevocation {
+			return 0
+		}
+		return 1
+	}
+	slices.SortStableFunc(out, func(a, b signature) int {
+		if c := b.parsed.CreationTime.Compare(a.parsed.CreationTime); c != 0 {
+			return c
+		}
+		return revokes(a) - revokes(b)
+	})
+	return out
 }
 
 // stripped returns the key with the user ids that match.
