@@ -195,13 +195,14 @@ func TestSignaturesVerifyAndNothingElseDoes(t *testing.T) {
 			bad := slices.Clone(sig)
 			bad[bit/8] ^= 1 << (bit % 8)
 			for name, err := range map[string]error{
-				"flipped bit":   v.Verify(msg, bad),
-				"other message": v.Verify(append(msg, 0), sig),
-				"other key":     other.Verify(msg, sig),
-				"short":         v.Verify(msg, sig[:63]),
-				"long":          v.Verify(msg, append(slices.Clone(sig), 0)),
-				"empty":         v.Verify(msg, nil),
-				"zero":          v.Verify(msg, make([]byte, 64)),
+				"flipped bit":    v.Verify(msg, bad),
+				"other message":  v.Verify(append(msg, 0), sig),
+				"other key":      other.Verify(msg, sig),
+				"short":          v.Verify(msg, sig[:63]),
+				"long":           v.Verify(msg, append(slices.Clone(sig), 0)),
+				"long by a zero": v.Verify(msg, slices.Concat(sig[:32], []byte{0}, sig[32:])),
+				"empty":          v.Verify(msg, nil),
+				"zero":           v.Verify(msg, make([]byte, 64)),
 			} {
 				if !errors.Is(err, ErrBadSignature) {
 					t.Fatalf("%s: %v", name, err)

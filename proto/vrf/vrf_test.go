@@ -268,3 +268,28 @@ func fuzzVerify(f *testing.F, c curve) {
 func FuzzVerifyEd25519(f *testing.F) { fuzzVerify(f, curves[0]) }
 
 func FuzzVerifyP256(f *testing.F) { fuzzVerify(f, curves[1]) }
+
+// FuzzParsePublicKey: a key has one encoding, and the reference takes the same.
+func FuzzParsePublicKey(f *testing.F) {
+	for _, c := range curves {
+		f.Add(c.mustKey(f, bytes.Repeat([]byte{7}, 32)).Public().Bytes())
+	}
+	_, small := torsion()
+	for _, p := range small {
+		f.Add(edEncode(p))
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		p := edDecode(b)
+		wantEd25519 := p != nil && !edMult(big.NewInt(8), p).equal(edIdentity)
+		_, wantP256 := refDecode(b)
+		for i, want := range []bool{wantEd25519, wantP256} {
+			key, err := curves[i].parse(b)
+			if (err == nil) != want {
+				t.Fatalf("%s: %v, reference: %v", curves[i].name, err, want)
+			}
+			if err == nil && !bytes.Equal(key.Bytes(), b) {
+				t.Fatalf("%s: encoded again as %x", curves[i].name, key.Bytes())
+			}
+		}
+	})
+}
