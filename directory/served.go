@@ -1,0 +1,89 @@
+package directory
+
+import (
+	"fmt"
+	"sort"
+	"sync"
+
+	"github.com/kith-kt/kith/proto/logtree"
+	"github.com/kith-kt/kith/proto/problem"
+	"github.com/kith-kt/kith/proto/suite"
+	"github.com/kith-kt/kith/proto/wire"
+)
+
+// A servedHead is what a response says of the log: the newest head that may be
+// served beside the auditor's, if there is one.
+type servedHead struct {
+	head    wire.TreeHead
+	auditor *wire.AuditorTreeHead // ThirdPartyAuditing only
+}
+
+// servedHeads remembers the last answer of Directory.serve, which changes only
+// with the log's head or the auditor's.
+type servedHeads struct {
+	mu      sync.Mutex
+	size    uint64 // of the log
+	auditor uint64 // size of the auditor's head
+	served  servedHead
+}
+
+// serve decides which head to answer with. In ThirdPartyAuditing mode it is the
+// newest one whose rightmost entry is at most max_auditor_lag younger than the
+// auditor's ("Auditor Tree Head Signature", step 2); without an auditor's head
+// there are no answers.
+func (d *Directory) serve(snap Snapshot) (servedHead, error) {
+	newest := snap.Head()
+	if d.log.Mode != wire.ThirdPartyAuditing {
+		return servedHead{head: newest.TreeHead()}, nil
+	}
+	auditor, err := auditorHead(snap, d.format)
+	if err != nil {
+		return servedHead{}, err
+	}
+	if auditor == nil {
+		return servedHead{}, fmt.Errorf("%w: the auditor has not signed a head yet", problem.ErrUnavailable)
+	}
+	d.served.mu.Lock()
+	defer d.served.mu.Unlock()
+	if d.served.size == newest.Size && d.served.auditor == auditor.TreeSize {
+		return d.served.served, nil
+	}
+	served, err := d.audited(snap, newest, auditor)
+	if err != nil {
+		return servedHead{}, err
+	}
+	d.served.size, d.served.auditor, d.served.served = newest.Size, auditor.TreeSize, served
+	return served, nil
+}
+
+func (d *Directory) audited(snap Snapshot, newest Head, auditor *wire.AuditorTreeHead) (servedHead, error) {
+	if newest.Timestamp-auditor.Timestamp <= d.log.MaxAuditorLag {
+		return servedHead{newest.TreeHead(), auditor}, nil
+	}
+	// Timestamps ascend: find the first entry that is too young.
+	var fault error
+	beyond := sort.Search(int(newest.Size-auditor.TreeSize), func(i int) bool {
+		entry, err := snap.LogEntry(auditor.TreeSize + uint64(i))
+		if err != nil {
+			fault = err
+		}
+		return entry.Timestamp-auditor.Timestamp > d.log.MaxAuditorLag
+	})
+	if fault != nil {
+		return servedHead{}, fault
+	}
+	size := auditor.TreeSize + uint64(beyond)
+	full, err := snap.LogNodes(logtree.FullSubtrees(size))
+	if err != nil {
+		return servedHead{}, err
+	}
+	root, err := logtree.Root(size, full)
+	if err != nil {
+		return servedHead{}, err
+	}
+	head, err := suite.SignTreeHead(d.seq.config.Keys.Signer, d.log, size, root)
+	if err != nil {
+		return servedHead{}, err
+	}
+	return servedHead{*head, auditor}, nil
+}
