@@ -89,3 +89,47 @@ func TestFormatWithoutModeIsRefused(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestSmallestElementsFillVectors has the most of the smallest elements in
+// every vector: the check against hostile counts must let them through.
+func TestSmallestElementsFillVectors(t *testing.T) {
+	f := wire.Format{Suite: wire.KT_128_SHA256_Ed25519, Mode: wire.ContactMonitoring}
+	steps := make([]wire.BinaryLadderStep, 255)
+	for i := range steps {
+		steps[i].Proof = make([]byte, wire.VRFProofSizeEd25519)
+	}
+	results := make([]wire.PrefixSearchResult, 255)
+	for i := range results {
+		results[i].ResultType = wire.Inclusion
+	}
+	same := wire.FullTreeHead{HeadType: wire.HeadSame}
+	for name, x := range map[string]any{
+		"SearchResponse":        &wire.SearchResponse{FullTreeHead: same, Version: new(uint32), BinaryLadder: steps},
+		"OwnerInitResponse":     &wire.OwnerInitResponse{FullTreeHead: same, GreatestVersions: make([]uint32, 255), BinaryLadder: steps},
+		"Credential":            &wire.Credential{BinaryLadder: steps, CredentialType: wire.StandardCredential},
+		"PrefixProof":           &wire.PrefixProof{Results: results},
+		"CombinedTreeProof":     &wire.CombinedTreeProof{Timestamps: make([]uint64, 255), PrefixProofs: make([]wire.PrefixProof, 255)},
+		"ContactMonitorRequest": &wire.ContactMonitorRequest{Entries: make([]wire.MonitorMapEntry, 255)},
+		"OwnerMonitorRequest":   &wire.OwnerMonitorRequest{Entries: make([]wire.MonitorMapEntry, 255)},
+		"UpdateRequest":         &wire.UpdateRequest{Values: make([]wire.LabelValue, 255)},
+		"ManagerUpdateRequest":  &wire.ManagerUpdateRequest{Values: make([]wire.UpdateValue, 255)},
+		"UpdateResponse": &wire.UpdateResponse{FullTreeHead: same, Values: make([]wire.LabelValue, 255),
+			Info: make([]wire.UpdateInfo, 255), BinaryLadder: steps},
+		"AuditorUpdate": &wire.AuditorUpdate{Added: make([]wire.PrefixLeaf, 1<<16-1), Removed: make([]wire.PrefixLeaf, 1<<16-1)},
+	} {
+		c := find(name, false)
+		b, err := c.append(x, nil, f)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		back, err := c.parse(b, f)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if again, err := c.append(back, nil, f); err != nil || !bytes.Equal(again, b) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
