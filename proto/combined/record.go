@@ -3,6 +3,7 @@ package combined
 import (
 	"fmt"
 	"slices"
+	"sync"
 
 	"github.com/kith-kt/kith/proto/logtree"
 	"github.com/kith-kt/kith/proto/prefixtree"
@@ -33,9 +34,15 @@ type Record struct {
 	proof       wire.CombinedTreeProof
 	entries     []recorded // whose timestamp is in the proof, in any order
 	commitments []Known    // met so far; in any order
-	search      prefixtree.Search
+	search      *prefixtree.Search
 	found       []bool
+
+	entrySpace [16]recorded
+	foundSpace [16]bool
 }
+
+// searches lends Searches to Records, for the memory of their steps.
+var searches = sync.Pool{New: func() any { return new(prefixtree.Search) }}
 
 type recorded struct {
 	pos   uint64
@@ -48,7 +55,10 @@ type recorded struct {
 // at hand; it is asked for the versions of the operation's binary ladder, more
 // than once.
 func NewRecord(tree Tree, size, last uint64, outputs func(version uint32) (wire.VRFOutput, error)) *Record {
-	return &Record{tree: tree, size: size, last: last, outputs: outputs}
+	r := &Record{tree: tree, size: size, last: last, outputs: outputs}
+	r.entries, r.found = r.entrySpace[:0], r.foundSpace[:0]
+	r.proof.Timestamps = make([]uint64, 0, 16)
+	return r
 }
 
 // View runs the algorithm that updates the user's view, and returns the view for
@@ -84,6 +94,10 @@ func (r *Record) Timestamp(pos uint64) (uint64, error) {
 // Lookups implements Source.
 func (r *Record) Lookups(pos uint64, versions []uint32, done func(version uint32, included bool) bool) ([]bool, error) {
 	r.found = r.found[:0]
+	if r.search == nil {
+		r.search = searches.Get().(*prefixtree.Search)
+		r.proof.PrefixProofs = make([]wire.PrefixProof, 0, 8)
+	}
 	r.search.Reset(r.tree, pos)
 	for _, version := range versions {
 		key, err := r.outputs(version)
@@ -136,10 +150,15 @@ func (r *Record) Commitment(version uint32) (commitment wire.HashValue, ok bool)
 	return wire.HashValue{}, false
 }
 
-// Finish completes the proof, once the algorithm is through. auditor is the size
+// Finish completes the proof, once the algorithm is through, and ends the Record. auditor is the size
 // of the AuditorTreeHead in the response, 0 if there is none. An ErrProof is a
 // proof too long for its vectors.
 func (r *Record) Finish(auditor uint64) (*wire.CombinedTreeProof, error) {
+	if r.search != nil {
+		r.search.Reset(nil, 0)
+		searches.Put(r.search) // proofs do not share its memory
+		r.search = nil
+	}
 	if auditor > r.size {
 		return nil, fmt.Errorf("%w: audited size %d of %d", ErrRequest, auditor, r.size)
 	}

@@ -107,6 +107,9 @@ func TestTamperedProofsAreRefused(t *testing.T) {
 					}
 					tried++
 					result, out, err := o.verify(w.params, bad, n, &prev)
+					if !reflect.DeepEqual(prev, w.retained(last)) {
+						t.Fatalf("%s, %s: retained state was changed", o.name, way.name)
+					}
 					switch {
 					case err == nil && result.Root == w.root(n) && shorterPage(honest, out):
 						pages++

@@ -46,11 +46,21 @@ func (w *world) grow(ms uint64, versions, others int) {
 	if pos > 0 {
 		greatest = w.greatest[pos-1]
 	}
-	var added []wire.PrefixLeaf
+	var added []uint32
 	for range versions {
 		greatest++
 		w.first = append(w.first, pos)
-		added = append(added, wire.PrefixLeaf{VRFOutput: output(uint32(greatest)), Commitment: commitment(uint32(greatest))})
+		added = append(added, uint32(greatest))
+	}
+	w.add(ms, greatest, added, others)
+}
+
+// add adds an entry with the versions given, whatever they are.
+func (w *world) add(ms uint64, greatest int, versions []uint32, others int) {
+	pos := uint64(len(w.entries))
+	var added []wire.PrefixLeaf
+	for _, v := range versions {
+		added = append(added, wire.PrefixLeaf{VRFOutput: output(v), Commitment: commitment(v)})
 	}
 	for range others {
 		w.noise++
