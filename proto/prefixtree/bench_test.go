@@ -118,7 +118,8 @@ func BenchmarkSearch(b *testing.B) {
 		var keys []wire.VRFOutput
 		for i := range 8192 {
 			p, _ := loadPage(l.pages, uint64(i*7919%len(l.pages)))
-			k, _ := p.leaf(leafBase + uint16(i)%p.leaves)
+			_, leaves, _ := p.header()
+			k, _ := p.leaf(leafBase + uint16(i%leaves))
 			keys = append(keys, *k)
 		}
 		s := NewSearch(nil, 0)

@@ -47,74 +47,80 @@ const (
 	maxPos   = 1<<39 - 2 // greatest position of a log entry
 )
 
-// A page is the bytes of one page, the header checked.
+// A page is the bytes of one page.
 type page struct {
-	b       []byte
-	pos     uint64
-	parents uint16
-	leaves  uint16
+	b   []byte
+	pos uint64
 }
 
 func (p *page) corrupt(node int, reason string) error {
 	return &CorruptError{Pos: p.pos, Node: node, Reason: reason}
 }
 
-// parsePage checks the header of the page of log entry pos.
-func parsePage(b []byte, pos uint64) (page, error) {
-	p := page{b: b, pos: pos}
-	if len(b) < headerSize {
-		return p, p.corrupt(-1, "too short")
-	}
-	if b[0] != pageVersion {
-		return p, p.corrupt(-1, "unknown format version")
-	}
-	p.parents = binary.BigEndian.Uint16(b[1:])
-	p.leaves = binary.BigEndian.Uint16(b[3:])
-	if p.parents > leafBase || p.leaves > MaxChanges {
-		return p, p.corrupt(-1, "too many nodes")
-	}
-	if len(b) != headerSize+int(p.parents)*parentSize+int(p.leaves)*leafSize {
-		return p, p.corrupt(-1, "wrong length")
-	}
-	return p, nil
-}
-
-// loadPage reads a page.
+// loadPage reads a page. Its header is checked where a tree is entered, in
+// root, and where the page itself is, in diff; elsewhere only what would lead a
+// walk out of bounds or in circles is. Reading the header of every page that a
+// walk passes costs as much again as the walk: it is never in the cache.
 func loadPage(pages Pages, pos uint64) (page, error) {
 	b, err := pages.Page(pos)
 	if err != nil {
 		return page{}, fmt.Errorf("prefix tree page of entry %d: %w", pos, err)
 	}
-	return parsePage(b, pos)
+	p := page{b: b, pos: pos}
+	if len(b) < headerSize {
+		return p, p.corrupt(-1, "too short")
+	}
+	return p, nil
+}
+
+// header checks the header and returns the numbers of nodes.
+func (p *page) header() (parents, leaves int, err error) {
+	if p.b[0] != pageVersion {
+		return 0, 0, p.corrupt(-1, "unknown format version")
+	}
+	parents = int(binary.BigEndian.Uint16(p.b[1:]))
+	leaves = int(binary.BigEndian.Uint16(p.b[3:]))
+	if parents > leafBase || leaves > MaxChanges {
+		return 0, 0, p.corrupt(-1, "too many nodes")
+	}
+	if len(p.b) != headerSize+parents*parentSize+leaves*leafSize {
+		return 0, 0, p.corrupt(-1, "wrong length")
+	}
+	return parents, leaves, nil
 }
 
 // root returns the root of the page's tree.
 func (p *page) root() (ref, error) {
+	parents, leaves, err := p.header()
+	if err != nil {
+		return emptyRef, err
+	}
 	r := ref{uint40(p.b[5:]), binary.BigEndian.Uint16(p.b[10:])}
 	switch {
 	case r.empty():
-		if r.pos != noPos || p.parents+p.leaves != 0 {
+		if r.pos != noPos || parents+leaves != 0 {
 			return r, p.corrupt(-1, "nodes below an empty root")
 		}
 		return emptyRef, nil
 	case r.pos == p.pos:
 		// Preorder: the root is the first parent, or the only leaf.
-		if r.index == 0 && p.parents > 0 || r.index == leafBase && p.parents == 0 && p.leaves == 1 {
+		if r.index == 0 && parents > 0 || r.index == leafBase && parents == 0 && leaves == 1 {
 			return r, nil
 		}
 		return r, p.corrupt(-1, "root is not the first node")
-	case r.pos < p.pos && p.parents+p.leaves == 0:
+	case r.pos < p.pos && parents+leaves == 0:
 		return r, nil
 	}
 	return r, p.corrupt(-1, "root is out of place")
 }
 
-// has reports whether the page has a node of that index.
+// has reports whether the page has room for a node of that index.
 func (p *page) has(index uint16) bool {
+	room := len(p.b) - headerSize
 	if index >= leafBase {
-		return index-leafBase < p.leaves
+		return index != noIndex && int(index-leafBase) < room/leafSize
 	}
-	return index < p.parents
+	return int(index) < room/parentSize
 }
 
 // parent returns the bytes of a parent that exists.

@@ -122,7 +122,7 @@ func (s *state) drawEntry(t *rapid.T, seq *int) (added, removed []wire.PrefixLea
 	if n := len(s.present); n > 0 {
 		present = s.present[n-1]
 	}
-	for _, n := range rapid.SliceOfNDistinct(rapid.IntRange(0, 127), 0, 12, rapid.ID).Draw(t, "keys") {
+	for _, n := range rapid.SliceOfNDistinct(rapid.IntRange(0, 127), 0, 10, rapid.ID).Draw(t, "keys") {
 		k := testKey(n)
 		*seq++
 		leaf := wire.PrefixLeaf{VRFOutput: k, Commitment: testCommitment(*seq)}

@@ -14,7 +14,8 @@ type refNode struct {
 	leaf        bool
 	key         string // leaf
 	commitment  wire.HashValue
-	left, right *refNode // parent; nil: missing
+	left, right *refNode        // parent; nil: missing
+	opaque      *wire.HashValue // known by its value alone
 }
 
 func bitString(k wire.VRFOutput) string {
@@ -80,6 +81,9 @@ func refRemove(n *refNode, key string, depth int) *refNode {
 func refValue(n *refNode) wire.HashValue {
 	if n == nil {
 		return wire.HashValue{}
+	}
+	if n.opaque != nil {
+		return *n.opaque
 	}
 	var b []byte
 	if n.leaf {

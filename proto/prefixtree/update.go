@@ -9,7 +9,7 @@ import (
 // Update returns log entry pos as its auditor sees it ("Auditing"), from pages
 // alone: only the entry's new nodes, the previous nodes in their places, and
 // the siblings of both are read. It checks the page as Check does, so a body
-// that is served is right.
+// is right if Root is what the log entry says.
 func Update(pages Pages, pos uint64, timestamp uint64) (*wire.AuditorUpdate, error) {
 	d := diff{pages: pages}
 	if err := d.run(pos); err != nil {
@@ -28,8 +28,8 @@ func Update(pages Pages, pos uint64, timestamp uint64) (*wire.AuditorUpdate, err
 }
 
 // Check makes the page of log entry pos again, from its leaves and the pages
-// before it, and compares them byte by byte. With every older page checked, it
-// vouches for every value and root up to pos.
+// before it, and compares them byte by byte. With every older page checked, and
+// Root what the log entry says, it vouches for everything in the tree.
 func Check(pages Pages, pos uint64) error {
 	_, err := Update(pages, pos, 0)
 	return err
@@ -50,6 +50,10 @@ func (d *diff) run(pos uint64) (err error) {
 	if d.page, err = loadPage(d.pages, pos); err != nil {
 		return err
 	}
+	parents, leaves, err := d.page.header()
+	if err != nil {
+		return err
+	}
 	now, err := d.page.root()
 	if err != nil {
 		return err
@@ -63,7 +67,7 @@ func (d *diff) run(pos uint64) (err error) {
 	if err := d.node(&old, now, 0); err != nil {
 		return err
 	}
-	if d.parents != int(d.page.parents) || d.leaves != int(d.page.leaves) {
+	if d.parents != parents || d.leaves != leaves {
 		return d.page.corrupt(-1, "nodes that nothing refers to")
 	}
 	return nil
