@@ -20,6 +20,7 @@ type certificate struct {
 	subkeys []*component
 	current *component // whose signatures come now; nil: they are dropped
 
+	revokers      []uint64 // key ids of others that say they revoke the key
 	size, packets int
 	refused       Reason // the whole key is
 	detail        string
@@ -79,7 +80,6 @@ func (c *certificate) add(p rawPacket) {
 		if c.current == nil {
 			return
 		}
-		// One too large to be a self-signature cannot be a revocation either.
 		sig, ok := c.own(p)
 		if !ok {
 			return
@@ -114,19 +114,38 @@ func (c *certificate) add(p rawPacket) {
 }
 
 // own returns a signature that names the primary key as its maker, or nobody.
+// Others are dropped, after a look at whether they could be revocations.
 func (c *certificate) own(p rawPacket) (*packet.Signature, bool) {
 	if p.raw == nil {
-		return nil, false
+		return nil, false // no self-signature is that large
 	}
+	revokes := c.current == &c.primary && sigType(p.body) == packet.SigTypeKeyRevocation
 	parsed, err := packet.Read(bytes.NewReader(p.raw))
-	if err != nil {
+	sig, ok := parsed.(*packet.Signature)
+	if err != nil || !ok {
+		if revokes {
+			c.refuse(Unsupported, "it carries a revocation that cannot be read: %v", err)
+		}
 		return nil, false
 	}
-	sig, ok := parsed.(*packet.Signature)
-	if !ok || sig.IssuerKeyId != nil && *sig.IssuerKeyId != c.primary.key.KeyId {
+	if sig.IssuerKeyId != nil && *sig.IssuerKeyId != c.primary.key.KeyId {
+		if revokes && len(c.revokers) < 64 {
+			c.revokers = append(c.revokers, *sig.IssuerKeyId)
+		}
 		return nil, false
 	}
 	return sig, true
+}
+
+// sigType returns the type of a signature packet that may be unreadable otherwise.
+func sigType(body []byte) packet.SignatureType {
+	switch {
+	case len(body) > 1 && body[0] >= 4:
+		return packet.SignatureType(body[1])
+	case len(body) > 2:
+		return packet.SignatureType(body[2])
+	}
+	return 0
 }
 
 func parseKey(p rawPacket) (*packet.PublicKey, error) {

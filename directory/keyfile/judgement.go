@@ -1,6 +1,8 @@
 package keyfile
 
 import (
+	"encoding/binary"
+	"fmt"
 	"slices"
 	"time"
 
@@ -47,6 +49,9 @@ func (j *judgement) key() (Reason, string) {
 			if s.parsed.SigExpired(j.now) || primary.VerifyDirectKeySignature(s.parsed) != nil {
 				continue
 			}
+			if id, ok := j.designated(s); ok {
+				return Revoked, fmt.Sprintf("by the key %016X, which it names as a revoker", id)
+			}
 			j.direct = append(j.direct, s)
 			newest = newer(newest, s.parsed)
 		}
@@ -84,6 +89,34 @@ func (j *judgement) key() (Reason, string) {
 		j.subkey(s)
 	}
 	return "", ""
+}
+
+// designated reports whether a direct-key signature names as a revoker
+// (RFC 9580, "Revocation Key") one of the keys that say they revoke this one.
+// Their signatures are not checked, for the keys that made them are elsewhere:
+// better a key too few than a revoked one.
+func (j *judgement) designated(s signature) (keyID uint64, ok bool) {
+	const revocationKey = 12
+	suffix := s.parsed.HashSuffix // version, type, algorithms, length, hashed subpackets, …
+	if len(j.c.revokers) == 0 || s.parsed.Version != 4 || len(suffix) < 6 {
+		return 0, false
+	}
+	n := 6 + int(binary.BigEndian.Uint16(suffix[4:]))
+	if n > len(suffix) {
+		return 0, false
+	}
+	subpackets, err := packet.OpaqueSubpackets(suffix[6:n])
+	if err != nil {
+		return 0, false
+	}
+	for _, p := range subpackets {
+		if p.SubType&0x7f == revocationKey && len(p.Contents) == 22 {
+			if id := binary.BigEndian.Uint64(p.Contents[14:]); slices.Contains(j.c.revokers, id) {
+				return id, true
+			}
+		}
+	}
+	return 0, false
 }
 
 // user judges one user id: the newest of its certifications and revocations
