@@ -1,0 +1,82 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"strings"
+
+	"github.com/kith-kt/kith/directory"
+)
+
+// Exit codes.
+const (
+	exitFine       = 0
+	exitFailed     = 1
+	exitUsage      = 2
+	exitMisbehaved = 3 // a directory broke its promises; evidence was kept
+)
+
+var errNoData = errors.New("no data folder")
+
+// A failure is an error with what the user can do about it and the exit code.
+type failure struct {
+	err  error
+	hint string // "": none
+	code int
+}
+
+func (f *failure) Error() string { return f.err.Error() }
+func (f *failure) Unwrap() error { return f.err }
+
+// usage is a command that was asked wrongly.
+func usage(err error, hint string) error { return &failure{err, hint, exitUsage} }
+
+// failed is a command that was asked rightly and could not do it.
+func failed(err error, hint string) error { return &failure{err, hint, exitFailed} }
+
+// report writes an error, and a hint if there is one, and returns the exit code.
+func report(w io.Writer, err error) int {
+	f := &failure{err: err, code: exitFailed}
+	if e := (*failure)(nil); errors.As(err, &e) {
+		f.hint, f.code = e.hint, e.code
+	}
+	if f.hint == "" {
+		f.hint = hintFor(err)
+	}
+	fmt.Fprintln(w, "kithd: error:", oneLine(err.Error()))
+	if f.hint != "" {
+		fmt.Fprintln(w, "kithd: hint:", oneLine(f.hint))
+	}
+	return f.code
+}
+
+// hints say what to do about faults that many commands meet. The first match counts.
+var hints = []struct {
+	fault error
+	hint  string
+}{
+	{directory.ErrExposedKey, "chmod 600 the file, and ask yourself who may have read it"},
+	{directory.ErrHighWater, "put the newest store back; if it is lost for good, begin a successor log"},
+	{directory.ErrLocked, "stop the other kithd first"},
+	{directory.ErrReadOnly, "check who owns the folder, and that its disk is mounted for writing"},
+	{directory.ErrFull, "make room on the disk; nothing was lost"},
+	{directory.ErrNotInitialised, "make a log first: kithd init --data DIR --domain DOMAIN"},
+	{directory.ErrWrongKeys, "put back the keys that belong to this log"},
+	{directory.ErrCorrupt, "restore the newest backup: kithd restore --data DIR FILE"},
+	{fs.ErrPermission, "check who owns the file or folder"},
+	{context.Canceled, "what was done so far is kept; run it again to go on"},
+}
+
+func hintFor(err error) string {
+	for _, h := range hints {
+		if errors.Is(err, h.fault) {
+			return h.hint
+		}
+	}
+	return ""
+}
+
+func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }

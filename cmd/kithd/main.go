@@ -1,0 +1,91 @@
+// Kithd is a provider's key transparency directory: it publishes users' keys in
+// a verifiable log (draft-ietf-keytrans-protocol, commit 526cc8a) and serves it.
+//
+// Data goes to standard output, all else to standard error. It exits with 0 when
+// all is well, 1 when something failed, 2 when it was asked wrongly, and 3 when a
+// directory misbehaved.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+func main() { os.Exit(Main()) }
+
+// Main runs the command line in os.Args and returns the exit code.
+func Main() int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal ends the process at once
+
+	root := newRoot()
+	begun := false
+	noteBegin(root, &begun)
+	cmd, err := root.ExecuteContextC(ctx)
+	if err == nil {
+		return exitFine
+	}
+	if !begun { // an unknown command, a bad flag, a wrong number of arguments
+		err = usage(err, "run \""+cmd.CommandPath()+" --help\"")
+	}
+	return report(os.Stderr, err)
+}
+
+// newRoot returns the whole command line. Each command is made in a file of its own.
+func newRoot() *cobra.Command {
+	root := &cobra.Command{
+		Use:               "kithd",
+		Short:             "A key transparency directory",
+		Args:              cobra.NoArgs,
+		RunE:              func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		SilenceErrors:     true,
+		SilenceUsage:      true,
+		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
+	}
+	root.PersistentFlags().String("data", "", "folder with everything of one log `DIR`")
+	root.PersistentFlags().Bool("json", false, "write JSON, for programs")
+	return root
+}
+
+// noteBegin lets begun say whether a command's own work began, so that what goes
+// wrong before it is known to be a matter of usage.
+func noteBegin(cmd *cobra.Command, begun *bool) {
+	if run := cmd.RunE; run != nil {
+		cmd.RunE = func(cmd *cobra.Command, args []string) error {
+			*begun = true
+			return run(cmd, args)
+		}
+	}
+	for _, sub := range cmd.Commands() {
+		noteBegin(sub, begun)
+	}
+}
+
+// dataDir returns what --data says, for commands that need it.
+func dataDir(cmd *cobra.Command) (string, error) {
+	dir, err := cmd.Flags().GetString("data")
+	if err == nil && dir == "" {
+		err = usage(errNoData, "say which folder: kithd "+cmd.Name()+" --data DIR")
+	}
+	return dir, err
+}
+
+// wantsJSON reports whether --json was given.
+func wantsJSON(cmd *cobra.Command) bool {
+	yes, err := cmd.Flags().GetBool("json")
+	return err == nil && yes
+}
+
+// printJSON writes one JSON value to standard output.
+func printJSON(cmd *cobra.Command, v any) error {
+	e := json.NewEncoder(cmd.OutOrStdout())
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	return e.Encode(v)
+}
