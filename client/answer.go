@@ -102,7 +102,7 @@ func (a *answer) settle(now time.Time) (*State, error) {
 		}
 	} else {
 		if err := suite.VerifyTreeHead(&s.log.config, &a.full.TreeHead, result.Root); err != nil {
-			return nil, misbehaved(BadSignature, err, "the log's signature does not fit the proof")
+			return nil, misbehaved(BadSignature, err, "the log's signature does not fit the tree that this answer leads to")
 		}
 		if s.log.config.Mode == wire.ThirdPartyAuditing {
 			if err := a.settleAuditor(); err != nil {
@@ -132,7 +132,7 @@ func (a *answer) settleAuditor() error {
 		return misbehaved(BadAuditor, nil, "the auditor is %d ms behind the log, at most %d are allowed", lag, config.MaxAuditorLag)
 	}
 	if err := suite.VerifyAuditorTreeHead(config, head, a.result.AuditorRoot); err != nil {
-		return misbehaved(BadAuditor, err, "the auditor's signature does not fit the proof")
+		return misbehaved(BadAuditor, err, "the auditor's signature does not fit the tree that this answer leads to")
 	}
 	return nil
 }

@@ -249,3 +249,37 @@ func must(err error) {
 		panic(err)
 	}
 }
+
+// Rewrite adds a log entry that takes the versions of a label from first on out
+// of the prefix tree, and puts values in the place of as many of them, which no
+// honest log does.
+func (l *Log) Rewrite(label string, first int, values ...string) uint64 {
+	pos := l.Size()
+	var removed, added []wire.PrefixLeaf
+	for i, v := range l.Labels[label][first:] {
+		removed = append(removed, wire.PrefixLeaf{VRFOutput: l.Output(label, uint32(first+i)), Commitment: v.Commitment})
+	}
+	kept := l.Labels[label][:first:first]
+	for i, value := range values {
+		n := uint32(first + i)
+		v := Version{Position: l.Labels[label][n].Position, Update: wire.UpdateValue{Value: []byte(value)}}
+		var err error
+		v.Update.Suffix, err = suite.SignUpdate(l.Leaf, &l.Config, []byte(label), n, v.Update.Value)
+		must(err)
+		v.Commitment, err = suite.Commit([]byte(label), n, &v.Update, &v.Opening, l.Config.Format())
+		must(err)
+		added = append(added, wire.PrefixLeaf{VRFOutput: l.Output(label, n), Commitment: v.Commitment})
+		kept = append(kept, v)
+	}
+	l.Labels[label] = kept
+	prefixtree.SortLeaves(removed)
+	prefixtree.SortLeaves(added)
+	l.builder = prefixtree.Builder{}
+	page, root, err := l.builder.Apply(l, pos, added, removed, nil)
+	must(err)
+	l.pages = append(l.pages, page)
+	entry := wire.LogEntry{Timestamp: l.Time, PrefixTree: root}
+	l.Entries = append(l.Entries, entry)
+	l.nodes = l.tree.Append(l.nodes, logtree.LeafHash(entry))
+	return pos
+}
