@@ -140,12 +140,13 @@ func TestCheckFindsEveryBit(t *testing.T) {
 				exercise(pages)
 			}
 		}
-		for i := range 8 * len(b) {
+		step := 1 + 12*min(1, stride()-1) // all bits only when soaking
+		for i := pos; i < 8*len(b); i += step {
 			wrong := append([]byte(nil), b...)
 			wrong[i/8] ^= 1 << (i % 8)
 			try("bit", i, wrong)
 		}
-		for i := range b {
+		for i := pos; i < len(b); i += step {
 			try("cut to", i, b[:i])
 		}
 		try("padded", 1, append(append([]byte(nil), b...), 0))
