@@ -11,7 +11,7 @@ import (
 func TestMain(m *testing.M) {
 	flag.Parse()
 	if f := flag.Lookup("rapid.checks"); f.Value.String() == f.DefValue {
-		checks := "2000"
+		checks := "5000"
 		if os.Getenv("KITH_SOAK") == "1" {
 			checks = "200000"
 		}

@@ -86,7 +86,7 @@ type OwnerWalk struct {
 // thereby checked.
 //
 // stop is the stop condition, asked in each entry before its ladder: StopAt for a
-// directory, Replay.Exhausted for a user.
+// directory, Replay.Exhausted for a user. Once true, it stays true further right.
 func (v *View) OwnerMonitor(start uint64, expected GreatestAt, stop func(pos uint64) bool) (OwnerWalk, error) {
 	w := ownerMonitor{View: v, expected: expected, stop: stop, OwnerWalk: OwnerWalk{Start: start}}
 	if start >= v.size {
@@ -105,7 +105,6 @@ type ownerMonitor struct {
 	OwnerWalk
 	expected GreatestAt
 	stop     func(pos uint64) bool
-	stopped  bool
 }
 
 func (w *ownerMonitor) walk(pos, left, right uint64) error {
@@ -122,8 +121,7 @@ func (w *ownerMonitor) walk(pos, left, right uint64) error {
 				return err
 			}
 		}
-		if w.stopped || w.stop(pos) { // step 4
-			w.stopped = true
+		if w.stop(pos) { // step 4
 			return nil
 		}
 		version, exists := w.expected(pos)

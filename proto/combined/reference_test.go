@@ -230,7 +230,7 @@ func (r *reference) greatestSearch(version int64) int {
 }
 
 // fixedSearch is "Fixed-Version Search", "Algorithm". It returns the terminal
-// entry, or "expired" or "not found".
+// entry, or "expired at once" (step 5), "expired" or "not found".
 func (r *reference) fixedSearch(t int64) any {
 	var inspected, greater []int
 	anyExpired := false
@@ -258,7 +258,7 @@ func (r *reference) fixedSearch(t int64) any {
 					return x
 				}
 			}
-			return "expired"
+			return "expired at once"
 		}
 	}
 	if len(greater) == 0 {

@@ -180,6 +180,55 @@ func TestLyingDirectoryIsRefused(t *testing.T) {
 	}
 }
 
+// A fickle tree takes versions back: included says what its entries show.
+type fickle func(pos uint64, version uint32) bool
+
+func (f fickle) Timestamp(pos uint64) (uint64, error) { return 1000 + 10*pos, nil }
+
+func (f fickle) Lookups(pos uint64, versions []uint32, done func(uint32, bool) bool) (found []bool, err error) {
+	for _, v := range versions {
+		found = append(found, f(pos, v))
+		if done(v, found[len(found)-1]) {
+			break
+		}
+	}
+	return found, nil
+}
+
+// A version that comes and goes shows in the entries that a user inspects.
+func TestFickleDirectoryIsRefused(t *testing.T) {
+	between := func(version uint32, from, to uint64) fickle {
+		return func(pos uint64, v uint32) bool { return v < version || v == version && pos >= from && pos < to }
+	}
+	for name, c := range map[string]struct {
+		window uint64
+		tree   fickle
+		user   func(v *View) error
+	}{
+		// The frontier is 15, 23, 27, 29.
+		"a greater version for a while": {1 << 40, between(3, 23, 27), func(v *View) error { _, err := v.Greatest(2); return err }},
+		"an end without the greatest":   {1 << 40, between(2, 30, 30), func(v *View) error { _, err := v.Greatest(2); return err }},
+		"an end without any":            {1 << 40, between(0, 30, 30), func(v *View) error { _, err := v.Greatest(0); return err }},
+		"greatest versions that ascend": {70, between(2, 7, 12), func(v *View) error { _, err := v.OwnerInit(15, []uint32{1, 2}); return err }},
+		"a monitored version gone": {1 << 40, between(2, 12, 15), func(v *View) error {
+			_, err := v.Contact([]wire.MonitorMapEntry{{Position: 12, Version: 2}}, nil)
+			return err
+		}},
+		"a version before its update": {1 << 40, between(1, 23, 30), func(v *View) error {
+			_, err := v.LabelUpdate(LabelUpdate{Position: 26, Greatest: 1, Previous: new(uint32), At: func(uint64) (uint32, bool) { return 0, true }})
+			return err
+		}},
+	} {
+		v, err := NewView(c.tree, Params{ReasonableMonitoringWindow: c.window}, 30, 0, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := c.user(v); !errors.Is(err, ErrProof) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 // failing is a tree that cannot read one thing, after a number of reads.
 type failing struct {
 	*world
