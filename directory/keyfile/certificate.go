@@ -31,7 +31,8 @@ type certificate struct {
 // of the primary key.
 type component struct {
 	raw  []byte
-	key  *packet.PublicKey // primary and subkeys
+	body []byte            // the end of raw
+	key  *packet.PublicKey // primary and subkeys; nil for a subkey that cannot be read
 	id   string            // user ids
 	sigs []signature
 }
@@ -57,7 +58,7 @@ func newCertificate(p rawPacket, n int) *certificate {
 		return c
 	}
 	c.where = fmt.Sprintf("key %X", key.Fingerprint)
-	c.primary = component{raw: p.raw, key: key}
+	c.primary = component{raw: p.raw, body: p.body, key: key}
 	c.current = &c.primary
 	c.size = len(p.raw)
 	return c
@@ -94,11 +95,14 @@ func (c *certificate) add(p rawPacket) {
 		c.users = append(c.users, c.current)
 	case tagPublicSubkey:
 		c.current = nil
+		if p.raw == nil {
+			return
+		}
 		key, err := parseKey(p)
 		if err != nil {
-			return // nothing binds what cannot be read
+			key = nil // of an algorithm that others may know; see judgement.binds
 		}
-		c.current = &component{raw: p.raw, key: key}
+		c.current = &component{raw: p.raw, body: p.body, key: key}
 		c.subkeys = append(c.subkeys, c.current)
 	case tagSecretSubkey:
 		c.refuse(Secret, "it must not be published")

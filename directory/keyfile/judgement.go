@@ -69,7 +69,7 @@ func (j *judgement) key() (Reason, string) {
 		j.users = append(j.users, judged)
 	}
 	if len(j.c.users) > 0 && !verified {
-		return Unverified, ""
+		return Unverified, "none by an algorithm that is accepted (MD5 and RIPEMD-160 are not)"
 	}
 	// A direct-key signature speaks for the key before any user id does.
 	for _, s := range []*packet.Signature{newest, main} {
@@ -162,16 +162,15 @@ func (j *judgement) user(u *component) user {
 // subkey keeps a subkey that the primary key binds, and its revocations. A
 // signing subkey must have signed back, or it could be somebody else's.
 func (j *judgement) subkey(c *component) {
-	primary := j.c.primary.key
 	var binding, revocations []signature
 	for _, s := range newestFirst(c.sigs) {
 		switch s.parsed.SigType {
 		case packet.SigTypeSubkeyBinding:
-			if binding == nil && !s.parsed.SigExpired(j.now) && primary.VerifyKeySignature(c.key, s.parsed) == nil {
+			if binding == nil && !s.parsed.SigExpired(j.now) && j.binds(c, s.parsed) {
 				binding = []signature{s}
 			}
 		case packet.SigTypeSubkeyRevocation:
-			if primary.VerifySubkeyRevocationSignature(s.parsed, c.key) == nil {
+			if j.over(c, s.parsed) {
 				revocations = append(revocations, s)
 			}
 		}
@@ -179,6 +178,36 @@ func (j *judgement) subkey(c *component) {
 	if binding != nil {
 		j.subkeys = append(j.subkeys, subkey{c, append(binding, revocations...)})
 	}
+}
+
+// binds reports whether a signature binds a subkey.
+func (j *judgement) binds(c *component, sig *packet.Signature) bool {
+	if c.key != nil {
+		return j.c.primary.key.VerifyKeySignature(c.key, sig) == nil
+	}
+	// It cannot have signed back in a way we could check.
+	return !sig.FlagSign && j.over(c, sig)
+}
+
+// over reports whether the primary key made a signature over itself and a
+// subkey, which need not be readable for that (RFC 9580, "Computing Signatures").
+func (j *judgement) over(c *component, sig *packet.Signature) bool {
+	h, err := sig.PrepareVerify()
+	if err != nil || j.c.primary.key.SerializeForHash(h) != nil {
+		return false
+	}
+	switch {
+	case c.key != nil:
+		if c.key.SerializeForHash(h) != nil {
+			return false
+		}
+	case len(c.body) > 0 && c.body[0] == 4 && len(c.body) <= 1<<16-1:
+		h.Write([]byte{0x99, byte(len(c.body) >> 8), byte(len(c.body))})
+		h.Write(c.body)
+	default:
+		return false
+	}
+	return j.c.primary.key.VerifySignature(h, sig) == nil
 }
 
 // newestFirst orders signatures by creation, of two of one second the

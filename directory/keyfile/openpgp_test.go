@@ -353,6 +353,39 @@ func TestSubkeys(t *testing.T) {
 	}
 }
 
+// A subkey of an algorithm we cannot read is kept when the primary key binds
+// it, so that a reader that knows the algorithm finds it; not one for signing.
+func TestUnreadableSubkey(t *testing.T) {
+	for _, signs := range []bool{false, true} {
+		e := entity(t, at(born), "ann@example.org")
+		body := append([]byte{4, 0, 0, 0, 1, 99}, make([]byte, 20)...)
+		sig := &packet.Signature{Version: 4, SigType: packet.SigTypeSubkeyBinding, PubKeyAlgo: e.PrimaryKey.PubKeyAlgo, Hash: crypto.SHA256,
+			CreationTime: born, IssuerKeyId: &e.PrimaryKey.KeyId, FlagsValid: true, FlagSign: signs}
+		h, err := sig.PrepareSign(at(born))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := e.PrimaryKey.SerializeForHash(h); err != nil {
+			t.Fatal(err)
+		}
+		h.Write([]byte{0x99, 0, byte(len(body))})
+		h.Write(body)
+		if err := sig.Sign(h, e.PrivateKey, at(born)); err != nil {
+			t.Fatal(err)
+		}
+		subkey := newPacket(tagPublicSubkey, body)
+		bound := slices.Concat(serialize(t, e), subkey, sigBytes(t, sig))
+		if got := bytes.Contains(collect(t, bound).Items[0].Keys[0].Data, subkey); got == signs {
+			t.Errorf("signs %v: kept %v", signs, got)
+		}
+		body[25] ^= 1
+		moved := slices.Concat(serialize(t, e), newPacket(tagPublicSubkey, body), sigBytes(t, sig))
+		if bytes.Contains(collect(t, moved).Items[0].Keys[0].Data, body) {
+			t.Error("a subkey that was not bound is kept")
+		}
+	}
+}
+
 func TestSeveralKeysOfOneAddress(t *testing.T) {
 	a, b := serialize(t, entity(t, at(born), "ann@example.org")), serialize(t, entity(t, at(born), "ANN@example.org"))
 	one, two := collect(t, slices.Concat(a, b)), collect(t, slices.Concat(b, a, b))
