@@ -1,0 +1,296 @@
+package systemtest
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/kith-kt/kith/client"
+	"github.com/kith-kt/kith/directory"
+	"github.com/kith-kt/kith/directory/store/embedded"
+	"github.com/kith-kt/kith/proto/logtree"
+	"github.com/kith-kt/kith/proto/suite"
+	"github.com/kith-kt/kith/proto/wire"
+)
+
+// everybody may do everything: who may is tested elsewhere.
+type everybody struct{}
+
+func (everybody) MaySearch(context.Context, []byte, string) error { return nil }
+func (everybody) MayUpdate(context.Context, []byte, string) error { return nil }
+
+// A fataler is a *testing.T or a *rapid.T.
+type fataler interface {
+	Helper()
+	Errorf(format string, args ...any)
+	Fatal(args ...any)
+}
+
+// A clock is moved by the test alone.
+type clock struct {
+	mu  sync.Mutex
+	now time.Time
+}
+
+func (c *clock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
+
+func (c *clock) advance(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = c.now.Add(d)
+}
+
+// A world is one provider, its auditor if it has one, and the time.
+type world struct {
+	tb      fataler
+	dir     string
+	clock   clock
+	keys    *directory.Keys
+	auditor suite.Signer // nil outside ThirdPartyAuditing
+	config  wire.Configuration
+	log     *client.Log
+
+	store     *embedded.Store
+	mark      *directory.HighWaterFile
+	seq       *directory.Sequencer
+	directory *directory.Directory
+	stop      func()
+}
+
+type settings struct {
+	suite    wire.CipherSuite
+	mode     wire.DeploymentMode
+	window   time.Duration // Reasonable Monitoring Window
+	lifetime time.Duration // 0: none
+}
+
+func (s settings) String() string {
+	return fmt.Sprintf("suite%d-mode%d-rmw%v-lifetime%v", s.suite, s.mode, s.window, s.lifetime)
+}
+
+func newWorld(tb fataler, s settings) *world {
+	tb.Helper()
+	w := &world{tb: tb}
+	var err error
+	if w.dir, err = os.MkdirTemp("", "kith-world"); err != nil {
+		tb.Fatal(err)
+	}
+	w.clock.now = time.UnixMilli(1_790_000_000_000)
+	if w.keys, err = directory.GenerateKeys(s.suite, "example.org/log", rand.Reader); err != nil {
+		tb.Fatal(err)
+	}
+	w.config = wire.Configuration{
+		CipherSuite:                s.suite,
+		Mode:                       s.mode,
+		SignaturePublicKey:         w.keys.Signer.Public(),
+		VRFPublicKey:               w.keys.VRF.Public().Bytes(),
+		MaxAhead:                   uint64(time.Minute.Milliseconds()),
+		MaxBehind:                  uint64((24 * time.Hour).Milliseconds()),
+		ReasonableMonitoringWindow: uint64(s.window.Milliseconds()),
+	}
+	if s.lifetime > 0 {
+		ms := uint64(s.lifetime.Milliseconds())
+		w.config.MaximumLifetime = &ms
+	}
+	if s.mode == wire.ThirdPartyAuditing {
+		if w.auditor, err = w.keys.Suite.GenerateSigner(rand.Reader); err != nil {
+			tb.Fatal(err)
+		}
+		w.config.AuditorPublicKey = w.auditor.Public()
+		w.config.MaxAuditorLag = uint64(time.Hour.Milliseconds())
+	}
+	if w.log, err = client.NewLog(w.config); err != nil {
+		tb.Fatal(err)
+	}
+	w.open(directory.Init)
+	return w
+}
+
+// close ends the world for good.
+func (w *world) close() {
+	w.shut()
+	os.RemoveAll(w.dir)
+}
+
+// after fires at once for the pauses between commits, and never for heartbeats:
+// the test writes those when it moves the clock.
+func after(d time.Duration) <-chan time.Time {
+	if d > time.Second {
+		return nil
+	}
+	fired := make(chan time.Time)
+	close(fired)
+	return fired
+}
+
+// open starts the provider, after init if it is not nil.
+func (w *world) open(init func(context.Context, directory.Config) error) {
+	w.tb.Helper()
+	ctx := context.Background()
+	var err error
+	if w.store, err = embedded.Open(filepath.Join(w.dir, "kith.db"), embedded.Options{}); err != nil {
+		w.tb.Fatal(err)
+	}
+	if init != nil {
+		if err := directory.CreateHighWater(filepath.Join(w.dir, "high-water")); err != nil {
+			w.tb.Fatal(err)
+		}
+	}
+	if w.mark, err = directory.OpenHighWater(filepath.Join(w.dir, "high-water")); err != nil {
+		w.tb.Fatal(err)
+	}
+	config := directory.Config{
+		Log: w.config, Keys: w.keys, Store: w.store, HighWater: w.mark,
+		Now: w.clock.Now, After: after, Interval: time.Millisecond,
+	}
+	if init != nil {
+		if err := init(ctx, config); err != nil {
+			w.tb.Fatal(err)
+		}
+	}
+	if w.seq, err = directory.Open(ctx, config); err != nil {
+		w.tb.Fatal(err)
+	}
+	w.directory, err = directory.NewDirectory(w.seq, directory.ReadConfig{Authorizer: everybody{}, MonitorPage: 3})
+	if err != nil {
+		w.tb.Fatal(err)
+	}
+	if err := w.seq.Heartbeat(ctx); err != nil {
+		w.tb.Fatal(err)
+	}
+	running, cancel := context.WithCancel(ctx)
+	var group sync.WaitGroup
+	group.Go(func() {
+		if err := w.seq.Run(running); err != nil {
+			w.tb.Errorf("sequencer: %v", err)
+		}
+	})
+	if w.auditor != nil {
+		w.audit()
+		group.Go(func() {
+			for {
+				changed := w.seq.Changed()
+				w.audit()
+				select {
+				case <-changed:
+				case <-running.Done():
+					return
+				}
+			}
+		})
+	}
+	w.stop = func() {
+		cancel()
+		group.Wait()
+	}
+}
+
+func (w *world) shut() {
+	w.stop()
+	w.seq.Close()
+	if err := errors.Join(w.store.Close(), w.mark.Close()); err != nil {
+		w.tb.Errorf("close: %v", err)
+	}
+}
+
+// restart stops the provider and starts it again on the same folder.
+func (w *world) restart() {
+	w.shut()
+	w.open(nil)
+}
+
+// audit signs the newest head, as an auditor does who has verified it. That a
+// real auditor verifies is tested in package auditor.
+func (w *world) audit() {
+	snap, err := w.seq.Snapshot()
+	if err != nil {
+		w.tb.Errorf("audit: %v", err)
+		return
+	}
+	head := snap.Head()
+	snap.Release()
+	signed, err := suite.SignAuditorTreeHead(w.auditor, &w.config, head.Timestamp, head.Size, head.Root)
+	if err == nil {
+		err = w.seq.PutAuditorHead(context.Background(), signed)
+	}
+	if err != nil {
+		w.tb.Errorf("audit: %v", err)
+	}
+}
+
+// tick moves the clock and lets the provider write the heartbeat that is due.
+func (w *world) tick(d time.Duration) {
+	w.clock.advance(d)
+	if err := w.seq.Heartbeat(context.Background()); err != nil {
+		w.tb.Errorf("heartbeat: %v", err)
+	}
+}
+
+// Do lets clients outlive a restart of the provider.
+func (w *world) Do(ctx context.Context, call wire.Call) ([]byte, error) {
+	return w.directory.Do(ctx, call)
+}
+
+// A person is a client with its saved state.
+type person struct {
+	world *world
+	c     *client.Client
+}
+
+func (w *world) person() *person {
+	p := &person{world: w}
+	p.begin(client.NewState(w.log))
+	return p
+}
+
+func (p *person) begin(state *client.State) {
+	p.c = client.New(client.Config{
+		Service: p.world, State: state, Now: p.world.clock.Now, Policy: client.Policy{Opaque: true},
+	})
+}
+
+// restart writes the state down and reads it again.
+func (p *person) restart() error {
+	saved := p.c.State().Append(nil)
+	state, err := client.ParseState(saved, p.world.log)
+	if err != nil {
+		return err
+	}
+	if !bytes.Equal(state.Append(nil), saved) {
+		return errors.New("a saved state is not read back as it was")
+	}
+	p.begin(state)
+	return nil
+}
+
+// checkHead holds what a person retained against the provider's own log.
+func (p *person) checkHead() error {
+	head := p.c.State().Head()
+	if head == nil {
+		return nil
+	}
+	snap, err := p.world.seq.Snapshot()
+	if err != nil {
+		return err
+	}
+	defer snap.Release()
+	full, err := snap.LogNodes(logtree.FullSubtrees(head.Tree.TreeSize))
+	if err != nil {
+		return err
+	}
+	root, err := logtree.Root(head.Tree.TreeSize, full)
+	if err != nil || root != head.Root {
+		return fmt.Errorf("head of size %d has another root than the log (%v)", head.Tree.TreeSize, err)
+	}
+	return nil
+}
