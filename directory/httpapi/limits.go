@@ -22,14 +22,17 @@ type Limits struct {
 	// Requesters is how many requesters are remembered; the one that was
 	// longest away is forgotten first. Default 65536.
 	Requesters int `json:"requesters,omitempty"`
-	// Concurrent bounds the requests in work at a time. Default 256.
+	// Concurrent bounds the answers that are computed at a time, updates
+	// excepted. Default 256.
 	Concurrent int `json:"concurrent,omitempty"`
-	// Connections bounds the open connections of a Server. Default 4096.
+	// ConcurrentUpdates bounds the updates that wait at a time. Default 1024.
+	ConcurrentUpdates int `json:"concurrent_updates,omitempty"`
+	// Connections bounds the open connections. The listener sees to it. Default 4096.
 	Connections int `json:"connections,omitempty"`
 }
 
 // Unlimited are limits for tests and measurements.
-var Unlimited = Limits{SearchesPerMinute: -1, UpdatesPerMinute: -1, ReadsPerMinute: -1, Concurrent: 1 << 16, Connections: 1 << 16}
+var Unlimited = Limits{SearchesPerMinute: -1, UpdatesPerMinute: -1, ReadsPerMinute: -1, Concurrent: 1 << 16, ConcurrentUpdates: 1 << 16, Connections: 1 << 16}
 
 func (l *Limits) setDefaults() error {
 	for _, f := range []struct {
@@ -46,6 +49,7 @@ func (l *Limits) setDefaults() error {
 		{&l.ReadBurst, "read_burst", 1000, false},
 		{&l.Requesters, "requesters", 65536, false},
 		{&l.Concurrent, "concurrent", 256, false},
+		{&l.ConcurrentUpdates, "concurrent_updates", 1024, false},
 		{&l.Connections, "connections", 4096, false},
 	} {
 		if *f.value == 0 {

@@ -1,0 +1,105 @@
+package httpapi
+
+import (
+	"encoding/binary"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+
+	"github.com/kith-kt/kith/proto/prefixtree"
+	"github.com/kith-kt/kith/proto/problem"
+	"github.com/kith-kt/kith/proto/wire"
+)
+
+// Bounds of one answer to an auditor.
+const (
+	maxUpdates     = 512
+	maxUpdateBytes = 4 << 20 // the update that reaches it is the last one
+	maxAuditorHead = 1 << 10 // bytes of a request
+)
+
+// auditUpdates serves AuditorUpdates, made again from the nodes of the tree.
+func (h *handler) auditUpdates(w http.ResponseWriter, r *http.Request) error {
+	start, err := startOf(r.URL.RawQuery)
+	if err != nil {
+		return err
+	}
+	body, err := within(h.working, func() ([]byte, error) { return h.updatesFrom(r, start) })
+	if err != nil {
+		return err
+	}
+	write(w, octets, noCache, body)
+	return nil
+}
+
+func (h *handler) updatesFrom(r *http.Request, start uint64) (b []byte, err error) {
+	snap, err := h.config.Log.Snapshot()
+	if err != nil {
+		return nil, err
+	}
+	defer snap.Release()
+	size := snap.Head().Size
+	if start > size {
+		return nil, errNotYet
+	}
+	for pos := start; pos < min(size, start+maxUpdates) && len(b) < maxUpdateBytes; pos++ {
+		if err := r.Context().Err(); err != nil {
+			return nil, err
+		}
+		entry, err := snap.LogEntry(pos)
+		if err != nil {
+			return nil, err
+		}
+		update, err := prefixtree.Update(snap, pos, entry.Timestamp)
+		if err != nil {
+			return nil, err
+		}
+		at := len(b)
+		b = append(b, 0, 0, 0, 0)
+		if b, err = update.Append(b, h.config.Configuration.Format()); err != nil {
+			return nil, err
+		}
+		binary.BigEndian.PutUint32(b[at:], uint32(len(b)-at-4))
+	}
+	return b, nil
+}
+
+// startOf reads "start=N", N in decimal without leading zeros.
+func startOf(query string) (uint64, error) {
+	values, err := url.ParseQuery(query)
+	if err == nil && len(values) == 1 && len(values["start"]) == 1 {
+		text := values["start"][0]
+		n, err := strconv.ParseUint(text, 10, 64)
+		if err == nil && strconv.FormatUint(n, 10) == text {
+			return n, nil
+		}
+	}
+	return 0, fmt.Errorf("%w: start", problem.ErrMalformed)
+}
+
+// auditHead takes a head of the auditor. Its signature is all that is asked for:
+// whoever has it may bring it.
+func (h *handler) auditHead(w http.ResponseWriter, r *http.Request) error {
+	if h.config.Auditor == nil || h.config.Configuration.Mode != wire.ThirdPartyAuditing {
+		return errNoPath
+	}
+	body, done, err := h.body(w, r, maxAuditorHead)
+	if err != nil {
+		return err
+	}
+	defer done()
+	head, err := wire.ParseAuditorTreeHead(body, h.config.Configuration.Format())
+	if err != nil {
+		return fmt.Errorf("%w: %w", problem.ErrMalformed, err)
+	}
+	_, err = within(h.updating, func() (struct{}, error) {
+		return struct{}{}, h.config.Auditor.PutAuditorHead(r.Context(), head)
+	})
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Cache-Control", noStore)
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
