@@ -17,6 +17,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"syscall"
+	"time"
 
 	"go.etcd.io/bbolt"
 	berrors "go.etcd.io/bbolt/errors"
@@ -32,6 +33,8 @@ var (
 	// ErrMap is a file that has outgrown the address space reserved for it
 	// when it was opened. Opening it again reserves more.
 	ErrMap = errors.New("file has outgrown its map")
+	// ErrHeld is a Close that somebody's view kept from closing the file.
+	ErrHeld = errors.New("file is still being read")
 )
 
 // A Spec describes one bucket. Buckets are named by their index in Options.Buckets.
@@ -63,6 +66,7 @@ type DB struct {
 	current atomic.Pointer[anchor]
 	mu      sync.Mutex // guards opening of current, and closed
 	closed  bool
+	anchors sync.WaitGroup // not yet released
 }
 
 // mapSizes are tried in turn: growing beyond the mapped size would have to wait
@@ -158,7 +162,12 @@ func (db *DB) prepare() error {
 // Path returns the path of the file.
 func (db *DB) Path() string { return db.bolt.Path() }
 
-// Close refuses new views, waits until those held are released, and closes the file.
+// closeTimeout is how long Close waits for views: far above any request.
+const closeTimeout = 10 * time.Second
+
+// Close refuses new views, waits until those held are released, and closes the
+// file. If a view is held for long, it gives up with ErrHeld, and the file stays
+// open until the process ends: nothing is lost by that.
 func (db *DB) Close() (err error) {
 	defer guard(&err)
 	db.mu.Lock()
@@ -169,6 +178,16 @@ func (db *DB) Close() (err error) {
 	db.closed = true
 	db.mu.Unlock()
 	db.drop()
+	released := make(chan struct{})
+	go func() {
+		db.anchors.Wait()
+		close(released)
+	}()
+	select {
+	case <-released:
+	case <-time.After(closeTimeout):
+		return ErrHeld
+	}
 	if !db.bolt.IsReadOnly() {
 		// The list of free pages is only kept in a file at rest, where it
 		// spares the next opening a walk over everything. Without it nothing

@@ -18,6 +18,7 @@ type View struct {
 
 // An anchor is the read transaction that all views of one state share.
 type anchor struct {
+	db      *DB
 	refs    atomic.Int64 // views, and one while it is the newest
 	mu      sync.Mutex   // guards tx
 	tx      *bbolt.Tx
@@ -55,7 +56,8 @@ func (db *DB) openView() (v *View, err error) {
 	if err != nil {
 		return nil, explain(err)
 	}
-	a := &anchor{tx: tx, buckets: make([]*bbolt.Bucket, len(db.buckets)), caches: make([]cache, len(db.buckets))}
+	db.anchors.Add(1)
+	a := &anchor{db: db, tx: tx, buckets: make([]*bbolt.Bucket, len(db.buckets)), caches: make([]cache, len(db.buckets))}
 	for i, s := range db.buckets {
 		a.buckets[i] = tx.Bucket([]byte(s.Name))
 		if s.Cache > 0 {
@@ -102,6 +104,7 @@ func (a *anchor) unref() {
 		a.mu.Lock()
 		defer a.mu.Unlock()
 		_ = a.tx.Rollback()
+		a.db.anchors.Done()
 	}
 }
 
