@@ -104,7 +104,8 @@ func (s *State) distinguished(timestamp uint64) (pos uint64, any bool) {
 }
 
 // mayRemove reports whether all leaves, which are in the previous prefix tree,
-// were in that of the distinguished entry published, or of one before it.
+// were in that of the distinguished entry published, or of one before it. A leaf
+// that was removed and added again, even as it was, counts from its last addition.
 func (s *State) mayRemove(leaves []wire.PrefixLeaf, published uint64, any bool) bool {
 	if !any || s.start > 0 && published < s.start-1 {
 		return false
