@@ -1,6 +1,10 @@
 package combined
 
-import "github.com/kith-kt/kith/proto/treemath"
+import (
+	"fmt"
+
+	"github.com/kith-kt/kith/proto/treemath"
+)
 
 // wide reports whether an entry whose bounding timestamps are left and right is
 // distinguished ("Reasonable Monitoring Window", step 2).
@@ -51,6 +55,9 @@ type descent struct {
 
 func (v *View) descend(target uint64) (descent, error) {
 	var d descent
+	if target >= v.size {
+		return d, fmt.Errorf("%w: entry %d in a tree of size %d", ErrRequest, target, v.size)
+	}
 	left, right := uint64(0), v.right
 	for pos := treemath.Root(v.size); ; {
 		if !v.wide(left, right) {

@@ -355,3 +355,22 @@ func TestReturningUserFromEverySize(t *testing.T) {
 		}
 	}
 }
+
+// A directory fills binary_ladder with the commitments that its search met.
+func TestRecordTellsCommitments(t *testing.T) {
+	w := steady(Params{ReasonableMonitoringWindow: 50}, 20, 2, 9, 14)
+	rec := NewRecord(w, 20, 0, outputs)
+	v, err := rec.View(w.params)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := v.Greatest(2); err != nil {
+		t.Fatal(err)
+	}
+	for _, version := range SearchVersions(2) {
+		got, ok := rec.Commitment(version)
+		if ok != (version <= 2) || ok && got != commitment(version) {
+			t.Errorf("commitment of version %d: %x %v", version, got, ok)
+		}
+	}
+}

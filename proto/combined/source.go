@@ -53,7 +53,7 @@ func ParamsOf(c *wire.Configuration) Params {
 // CheckParams checks the MUST of "Maximum Lifetime": a maximum lifetime that is
 // defined is greater than zero and than the Reasonable Monitoring Window.
 func CheckParams(c *wire.Configuration) error {
-	if l := c.MaximumLifetime; l != nil && (*l == 0 || *l <= c.ReasonableMonitoringWindow) {
+	if l := c.MaximumLifetime; l != nil && *l <= c.ReasonableMonitoringWindow {
 		return fmt.Errorf("%w: maximum lifetime of %d ms with a monitoring window of %d ms", ErrRequest, *l, c.ReasonableMonitoringWindow)
 	}
 	return nil

@@ -204,26 +204,48 @@ func TestFickleDirectoryIsRefused(t *testing.T) {
 		window uint64
 		tree   fickle
 		user   func(v *View) error
+		want   error // nil: ErrProof
 	}{
 		// The frontier is 15, 23, 27, 29.
-		"a greater version for a while": {1 << 40, between(3, 23, 27), func(v *View) error { _, err := v.Greatest(2); return err }},
-		"an end without the greatest":   {1 << 40, between(2, 30, 30), func(v *View) error { _, err := v.Greatest(2); return err }},
-		"an end without any":            {1 << 40, between(0, 30, 30), func(v *View) error { _, err := v.Greatest(0); return err }},
-		"greatest versions that ascend": {70, between(2, 7, 12), func(v *View) error { _, err := v.OwnerInit(15, []uint32{1, 2}); return err }},
-		"a monitored version gone": {1 << 40, between(2, 12, 15), func(v *View) error {
-			_, err := v.Contact([]wire.MonitorMapEntry{{Position: 12, Version: 2}}, nil)
-			return err
-		}},
-		"a version before its update": {1 << 40, between(1, 23, 30), func(v *View) error {
-			_, err := v.LabelUpdate(LabelUpdate{Position: 26, Greatest: 1, Previous: new(uint32), At: func(uint64) (uint32, bool) { return 0, true }})
-			return err
-		}},
+		"a greater version for a while": {window: 1 << 40, tree: between(3, 23, 27),
+			user: func(v *View) error { _, err := v.Greatest(2); return err }},
+		"an end without the greatest": {window: 1 << 40, tree: between(2, 30, 30),
+			user: func(v *View) error { _, err := v.Greatest(2); return err }},
+		"an end without any": {window: 1 << 40, tree: between(0, 30, 30),
+			user: func(v *View) error { _, err := v.Greatest(0); return err }},
+		// "If the result is a non-inclusion proof, terminate the search with an error
+		// indicating that the requested version of the label does not exist."
+		"a skipped version": {window: 1 << 40, tree: func(_ uint64, v uint32) bool { return v <= 3 && v != 2 },
+			user: func(v *View) error { _, err := v.Fixed(2); return err }, want: ErrNotFound},
+		// "Verify that each version is less than or equal to the one prior."
+		"greatest versions that ascend": {window: 70, tree: between(2, 7, 20),
+			user: func(v *View) error { _, err := v.OwnerInit(23, []uint32{1, 2}); return err }},
+		"a monitored version gone": {window: 1 << 40, tree: between(2, 12, 15),
+			user: func(v *View) error {
+				_, err := v.Contact([]wire.MonitorMapEntry{{Position: 12, Version: 2}}, nil)
+				return err
+			}},
+		"a version before its update": {window: 1 << 40, tree: between(1, 23, 30),
+			user: func(v *View) error {
+				_, err := v.LabelUpdate(LabelUpdate{Position: 26, Greatest: 1, Previous: new(uint32), At: func(uint64) (uint32, bool) { return 0, true }})
+				return err
+			}},
+		// "Verify that the terminal log entry of the search is to the right of position."
+		"a provisional credential for a standard one": {window: 70, tree: between(2, 23, 30),
+			user: func(v *View) error { _, err := v.Provisional(2, 27); return err }},
+		"a credential at an entry that is not there": {window: 70, tree: between(2, 23, 30),
+			user: func(v *View) error { _, err := v.Provisional(2, 30); return err }},
+		"a credential update that leads elsewhere": {window: 1 << 40, tree: between(2, 16, 30),
+			user: func(v *View) error { return v.CredentialUpdate(16, 2) }},
 	} {
 		v, err := NewView(c.tree, Params{ReasonableMonitoringWindow: c.window}, 30, 0, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := c.user(v); !errors.Is(err, ErrProof) {
+		if c.want == nil {
+			c.want = ErrProof
+		}
+		if err := c.user(v); !errors.Is(err, c.want) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -317,6 +339,7 @@ func TestRequestsOutOfBounds(t *testing.T) {
 			Size: 20, FullSubtrees: w.retained(20).FullSubtrees}, nil)),
 		"known twice":            second(NewReplay(&wire.CombinedTreeProof{}, 20, nil, []Known{{Version: 1}, {Version: 0}, {Version: 1}})),
 		"auditor":                second(NewRecord(w, 20, 0, outputs).Finish(21)),
+		"beyond the tree":        second(view(t, w).IsDistinguished(20)),
 		"owner start":            second(view(t, w).OwnerMonitor(20, w.at, nil)),
 		"update beyond the tree": second(view(t, w).LabelUpdate(LabelUpdate{Position: 20, Greatest: 1})),
 		"update to the same":     second(view(t, w).LabelUpdate(LabelUpdate{Position: 5, Greatest: 1, Previous: u(1)})),
