@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/kith-kt/kith/proto/label"
 	"github.com/kith-kt/kith/proto/problem"
 	"github.com/kith-kt/kith/proto/record"
 )
@@ -95,8 +94,9 @@ func (l *Lookup) event(e *record.Event) {
 // Acknowledge accepts what broke a contact's record chain: from now on its keys
 // pass the gate again.
 func (c *Client) Acknowledge(name string) error {
-	if canonical, err := label.Canonical(name); err == nil && !c.config.Policy.Opaque {
-		name = canonical
+	name, err := c.canonical(name)
+	if err != nil {
+		return err
 	}
 	return c.Edit(func(s *State) (*State, error) {
 		contact := s.contacts[name]
@@ -123,10 +123,8 @@ type Link struct {
 // History proves every version of a label from the given one to the greatest,
 // and reads them as a chain from there on. It pins nothing.
 func (c *Client) History(ctx context.Context, name string, from uint32) (links []Link, err error) {
-	if !c.config.Policy.Opaque {
-		if name, err = label.Canonical(name); err != nil {
-			return nil, argument(err)
-		}
+	if name, err = c.canonical(name); err != nil {
+		return nil, err
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()

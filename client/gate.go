@@ -96,11 +96,9 @@ type Lookup struct {
 // ErrPolicy, or what else the service met with. In the settings Warn and Observe
 // they stand in Lookup.Problem.
 func (c *Client) Lookup(ctx context.Context, name string, options Options) (l *Lookup, err error) {
-	canonical := name
-	if !c.config.Policy.Opaque {
-		if canonical, err = label.Canonical(name); err != nil {
-			return nil, argument(err)
-		}
+	canonical, err := c.canonical(name)
+	if err != nil {
+		return nil, err
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -114,6 +112,18 @@ func (c *Client) Lookup(ctx context.Context, name string, options Options) (l *L
 		m.Evidence = l.Saved
 	}
 	return c.pass(l, options, problem)
+}
+
+// canonical brings a label to its one form, or in opaque-value mode leaves it as it is.
+func (c *Client) canonical(name string) (string, error) {
+	if c.config.Policy.Opaque {
+		return name, nil
+	}
+	canonical, err := label.Canonical(name)
+	if err != nil {
+		return "", argument(err)
+	}
+	return canonical, nil
 }
 
 // pass is the narrow place of the gate.
@@ -188,7 +198,7 @@ func (c *Client) lookup(ctx context.Context, l *Lookup, options Options) error {
 			return err
 		}
 	}
-	return c.judge(l)
+	return c.judge(ctx, l)
 }
 
 // search proves a version, or the greatest. A label that was proved before and is
@@ -215,7 +225,7 @@ func (c *Contact) greatest() (uint32, bool) {
 }
 
 // judge holds a proved value against the policy.
-func (c *Client) judge(l *Lookup) error {
+func (c *Client) judge(ctx context.Context, l *Lookup) error {
 	p := &c.config.Policy
 	if c.state.contacts[l.Label].Pin.Blocked != 0 {
 		l.check("acknowledged", false, "the record chain was broken, and you have not acknowledged it")
@@ -226,7 +236,10 @@ func (c *Client) judge(l *Lookup) error {
 		return fmt.Errorf("%w: the log has no third-party auditor", ErrPolicy)
 	}
 	if p.MinimumAge > 0 {
-		age := duration(l.Found.HeadTime - l.Found.TerminalTime)
+		age, err := c.age(ctx, l)
+		if err != nil {
+			return err
+		}
 		ok := age >= p.MinimumAge
 		l.check("age", ok, fmt.Sprintf("the value has been in the log for at least %s; your policy demands %s", age.Round(time.Millisecond), p.MinimumAge))
 		if !ok {
@@ -234,4 +247,18 @@ func (c *Client) judge(l *Lookup) error {
 		}
 	}
 	return nil
+}
+
+// age returns for how long the value has been in the log at least. A search for
+// the greatest version need not look far back; one for the version may show more.
+func (c *Client) age(ctx context.Context, l *Lookup) (time.Duration, error) {
+	age := duration(l.Found.HeadTime - l.Found.TerminalTime)
+	if age >= c.config.Policy.MinimumAge || !l.Found.Greatest {
+		return age, nil
+	}
+	again, err := c.search(ctx, l.Label, &l.Version)
+	if err != nil {
+		return 0, err
+	}
+	return max(age, duration(again.HeadTime-again.TerminalTime)), nil
 }

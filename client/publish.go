@@ -23,6 +23,9 @@ type Ownership struct {
 // entry on ("Owner Algorithm"), also if it owned it before: monitoring then
 // starts again there. It needs no key; publishing does.
 func (c *Client) Own(ctx context.Context, label string) (o *Ownership, err error) {
+	if label, err = c.canonical(label); err != nil {
+		return nil, err
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	defer c.finish(&err)
@@ -128,6 +131,9 @@ func (c *Client) Publish(ctx context.Context, label string, build func(last *Fou
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	defer c.finish(&err)
+	if label, err = c.canonical(label); err != nil {
+		return nil, err
+	}
 	if c.state.owned[label] == nil {
 		return nil, fmt.Errorf("client: %s: %w", label, ErrNotOwned)
 	}

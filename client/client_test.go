@@ -1,0 +1,394 @@
+package client_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/kith-kt/kith/client"
+	"github.com/kith-kt/kith/client/internal/testlog"
+	"github.com/kith-kt/kith/proto/problem"
+	"github.com/kith-kt/kith/proto/wire"
+)
+
+// A switchboard is a service that can be exchanged, and can lose replies.
+type switchboard struct {
+	client.Service
+	lose map[wire.Operation]bool // the reply to the next request of this kind
+	gone map[wire.Operation]bool // the next request of this kind itself
+	deny error                   // for searches
+}
+
+func (s *switchboard) Do(ctx context.Context, call wire.Call) ([]byte, error) {
+	if s.gone[call.Operation] {
+		delete(s.gone, call.Operation)
+		return nil, problem.ErrUnavailable
+	}
+	if s.deny != nil && call.Operation == wire.OpSearch {
+		return nil, s.deny
+	}
+	b, err := s.Service.Do(ctx, call)
+	if s.lose[call.Operation] {
+		delete(s.lose, call.Operation)
+		return nil, problem.ErrUnavailable
+	}
+	return b, err
+}
+
+func lookup(t *testing.T, c *client.Client, label string) *client.Lookup {
+	t.Helper()
+	l, err := c.Lookup(t.Context(), label, client.Options{})
+	if err != nil {
+		t.Fatalf("looking %s up: %v", label, err)
+	}
+	return l
+}
+
+// finding looks alice up, expects a finding, and verifies its evidence again.
+func finding(t *testing.T, c *client.Client, kind client.Kind) *client.Misbehaviour {
+	t.Helper()
+	before := string(c.State().Append(nil))
+	_, err := c.Lookup(t.Context(), "alice", client.Options{})
+	wantKind(t, err, kind)
+	if string(c.State().Append(nil)) != before {
+		t.Fatal("the state changed")
+	}
+	m, _ := errors.AsType[*client.Misbehaviour](err)
+	if m.Evidence == nil {
+		t.Fatal("there is no evidence")
+	}
+	return m
+}
+
+// TestRolledBackHead puts an old backup of the log back.
+func TestRolledBackHead(t *testing.T) {
+	l, _ := grown(t, wire.KT_128_SHA256_Ed25519, wire.ContactMonitoring, nil)
+	s := &switchboard{Service: l}
+	c := newClient(t, l, func(config *client.Config) { config.Service = s })
+	lookup(t, c, "alice")
+	s.Service = l.Truncated(l.Size() - 4)
+	m := finding(t, c, client.RolledBack)
+	if !strings.Contains(m.Detail, "15 entries now") {
+		t.Error(m.Detail)
+	}
+	if _, v, err := client.VerifySaved(m.Against); err != nil || v.State.Head().Tree.TreeSize != l.Size()-4 {
+		t.Errorf("the shorter head is not in evidence: %v", err)
+	}
+	s.Service = l
+	lookup(t, c, "alice")
+}
+
+// TestForkedHead has the log go two ways: seen at the same size, and longer.
+func TestForkedHead(t *testing.T) {
+	for _, more := range []int{0, 1, 5} {
+		l, _ := grown(t, wire.KT_128_SHA256_Ed25519, wire.ContactMonitoring, nil)
+		s := &switchboard{Service: l}
+		c := newClient(t, l, func(config *client.Config) { config.Service = s })
+		lookup(t, c, "alice")
+		fork := l.Truncated(l.Size() - 1)
+		fork.Value("alice", "the attacker's key")
+		for range more {
+			fork.Advance(10).Publish(nil)
+		}
+		l.Time = fork.Time
+		s.Service = fork
+		finding(t, c, client.Forked)
+	}
+}
+
+// TestTamperedProofIsNoFork has somebody between the client and an honest log.
+func TestTamperedProofIsNoFork(t *testing.T) {
+	l, _ := grown(t, wire.KT_128_SHA256_Ed25519, wire.ContactMonitoring, nil)
+	s := &switchboard{Service: l}
+	c := newClient(t, l, func(config *client.Config) { config.Service = s })
+	lookup(t, c, "alice")
+	l.Advance(100).Publish(nil)
+	s.Service = serviceFunc(func(ctx context.Context, call wire.Call) ([]byte, error) {
+		b, err := l.Do(ctx, call)
+		if call.Operation == wire.OpSearch && err == nil {
+			b[len(b)-1] ^= 1
+		}
+		return b, err
+	})
+	m := finding(t, c, "")
+	if m.Kind == client.Forked || m.Kind == client.RolledBack || m.Against != nil {
+		t.Errorf("called %s", m.Kind)
+	}
+	saved, _, err := client.VerifySaved(m.Evidence)
+	wantKind(t, err, m.Kind)
+	if len(saved.Exchanges) != 1 {
+		t.Error("not one exchange in evidence")
+	}
+}
+
+type serviceFunc func(context.Context, wire.Call) ([]byte, error)
+
+func (f serviceFunc) Do(ctx context.Context, call wire.Call) ([]byte, error) { return f(ctx, call) }
+
+// TestWithheld: a label that was proved before is not answered now.
+func TestWithheld(t *testing.T) {
+	l, _ := grown(t, wire.KT_128_SHA256_Ed25519, wire.ContactMonitoring, nil)
+	s := &switchboard{Service: l}
+	c := newClient(t, l, func(config *client.Config) { config.Service = s })
+	if _, err := c.Lookup(t.Context(), "nobody", client.Options{}); !errors.Is(err, problem.ErrNoAnswer) {
+		t.Fatalf("an unknown label: %v", err)
+	}
+	lookup(t, c, "alice")
+	s.deny = problem.ErrNoAnswer
+	finding(t, c, client.Withheld)
+	if _, err := c.Lookup(t.Context(), "alice", client.Options{Version: ptr(uint32(0))}); !errors.Is(err, problem.ErrNoAnswer) || errors.As(err, new(*client.Misbehaviour)) {
+		t.Errorf("an older version may have been erased: %v", err)
+	}
+	s.deny = problem.ErrUnavailable
+	if _, err := c.Lookup(t.Context(), "alice", client.Options{}); !errors.Is(err, problem.ErrUnavailable) || errors.As(err, new(*client.Misbehaviour)) {
+		t.Errorf("being unavailable is no misbehaviour: %v", err)
+	}
+}
+
+// TestUnsavedStateIsNoResult: no result leaves before its state is durable.
+func TestUnsavedStateIsNoResult(t *testing.T) {
+	l, _ := grown(t, wire.KT_128_SHA256_Ed25519, wire.ContactMonitoring, nil)
+	full := errors.New("disk full")
+	store := &memory{err: full}
+	c := newClient(t, l, func(config *client.Config) { config.Store = store })
+	if _, err := c.Lookup(t.Context(), "alice", client.Options{}); !errors.Is(err, full) {
+		t.Fatalf("got %v", err)
+	}
+	store.err = nil
+	lookup(t, c, "alice")
+	if len(store.saved) != 1 {
+		t.Errorf("saved %d times", len(store.saved))
+	}
+	lookup(t, c, "alice")
+	if len(store.saved) != 1 {
+		t.Errorf("saved %d times, though nothing changed", len(store.saved))
+	}
+}
+
+func publish(t *testing.T, c *client.Client, label, value string) (*client.Published, error) {
+	t.Helper()
+	return c.Publish(t.Context(), label, func(*client.Found) ([]byte, error) { return []byte(value), nil })
+}
+
+// TestPublish goes through an ownership with two devices.
+func TestPublish(t *testing.T) {
+	eachKind(t, func(t *testing.T, l *testlog.Log) {
+		phone, laptop := newClient(t, l, nil), newClient(t, l, nil)
+		if _, err := publish(t, phone, "alice", "a"); !errors.Is(err, client.ErrNotOwned) {
+			t.Fatalf("without ownership: %v", err)
+		}
+		for _, c := range []*client.Client{phone, laptop} {
+			if o, err := c.Own(t.Context(), "alice"); err != nil || o.Greatest != nil {
+				t.Fatalf("%+v, %v", o, err)
+			}
+		}
+		l.Advance(100)
+		p, err := publish(t, phone, "alice", "from the phone")
+		if err != nil || !p.New || p.Version != 0 || p.Position != 1 {
+			t.Fatalf("%+v, %v", p, err)
+		}
+		l.Advance(100)
+		p, err = laptop.Publish(t.Context(), "alice", func(last *client.Found) ([]byte, error) {
+			if string(last.Value) != "from the phone" {
+				t.Errorf("building on %q", last.Value)
+			}
+			return []byte("from the laptop"), nil
+		})
+		if err != nil || p.Version != 1 || len(p.Others) != 1 || p.Others[0].Own {
+			t.Fatalf("%+v, %v", p, err)
+		}
+		// The laptop never published "from the phone", so it says so.
+		m, err := laptop.Monitor(t.Context())
+		if err != nil || m.Err() != nil || len(m.Owned) != 1 || len(m.Owned[0].Alerts) != 1 || m.Owned[0].Alerts[0] != 0 {
+			t.Fatalf("%+v, %v", m, err)
+		}
+		if err := laptop.Edit(func(s *client.State) (*client.State, error) { return s.WithoutAlerts("alice"), nil }); err != nil {
+			t.Fatal(err)
+		}
+		for range 6 {
+			l.Advance(900).Publish(nil)
+		}
+		for _, c := range []*client.Client{phone, laptop} {
+			m, err := c.Monitor(t.Context())
+			if err != nil || m.Err() != nil {
+				t.Fatalf("%v, %v", err, m.Err())
+			}
+			if r := m.Owned[0]; *r.Greatest != 1 || r.Verified == 0 {
+				t.Errorf("%+v", r)
+			}
+		}
+	})
+}
+
+// TestUnexpectedVersion: the owner hears of a version the provider published.
+func TestUnexpectedVersion(t *testing.T) {
+	eachKind(t, func(t *testing.T, l *testlog.Log) {
+		c := newClient(t, l, nil)
+		if _, err := c.Own(t.Context(), "alice"); err != nil {
+			t.Fatal(err)
+		}
+		l.Advance(10)
+		if _, err := publish(t, c, "alice", "mine"); err != nil {
+			t.Fatal(err)
+		}
+		l.Advance(10).Value("alice", "not mine")
+		m, err := c.Monitor(t.Context())
+		if err != nil || m.Err() != nil {
+			t.Fatalf("%v, %v", err, m.Err())
+		}
+		r := m.Owned[0]
+		if len(r.Unexpected) != 1 || string(r.Unexpected[0].Values[0]) != "not mine" || len(r.Alerts) != 1 || r.Alerts[0] != 1 {
+			t.Fatalf("%+v", r)
+		}
+		if m, _ := c.Monitor(t.Context()); len(m.Owned[0].Unexpected) != 0 || len(m.Owned[0].Alerts) != 1 {
+			t.Error("an alert stays until it is taken note of, and is found once")
+		}
+	})
+}
+
+// TestLostReply loses requests and replies of updates. The owner's own value that
+// comes back later is a success.
+func TestLostReply(t *testing.T) {
+	l := contactLog()
+	s := &switchboard{Service: l, lose: map[wire.Operation]bool{}, gone: map[wire.Operation]bool{}}
+	store := &memory{}
+	c := newClient(t, l, func(config *client.Config) { config.Service, config.Store = s, store })
+	if _, err := c.Own(t.Context(), "alice"); err != nil {
+		t.Fatal(err)
+	}
+	l.Advance(100)
+	s.lose[wire.OpUpdate] = true
+	if _, err := publish(t, c, "alice", "once"); !errors.Is(err, problem.ErrUnavailable) {
+		t.Fatalf("the reply was lost: %v", err)
+	}
+	// The program ends; another starts from what was saved.
+	last := store.saved[len(store.saved)-1]
+	state, err := client.ParseState(last, c.State().Log())
+	if err != nil {
+		t.Fatal(err)
+	}
+	c = newClient(t, l, func(config *client.Config) { config.Service, config.Store, config.State = s, store, state })
+	p, err := c.Publish(t.Context(), "alice", func(last *client.Found) ([]byte, error) {
+		if last == nil || string(last.Value) != "once" {
+			t.Errorf("building on %+v", last)
+		}
+		return nil, nil // it is there already
+	})
+	if err != nil || p.New || p.Version != 0 || len(p.Others) != 1 || !p.Others[0].Own {
+		t.Fatalf("%+v, %v", p, err)
+	}
+	if o := c.State().Owned("alice"); len(o.Alerts) != 0 || o.Intent != nil {
+		t.Errorf("the own value is held against the directory: %+v", o)
+	}
+	// A request that never arrived.
+	s.gone[wire.OpUpdate] = true
+	if _, err := publish(t, c, "alice", "twice"); !errors.Is(err, problem.ErrUnavailable) {
+		t.Fatal(err)
+	}
+	l.Advance(100)
+	if p, err := publish(t, c, "alice", "twice"); err != nil || !p.New || p.Version != 1 || len(p.Others) != 0 {
+		t.Fatalf("%+v, %v", p, err)
+	}
+	if len(l.Labels["alice"]) != 2 {
+		t.Errorf("there are %d versions", len(l.Labels["alice"]))
+	}
+}
+
+// TestLostReplyAndAttack answers a retry with a value that the owner did not send.
+func TestLostReplyAndAttack(t *testing.T) {
+	l := contactLog()
+	s := &switchboard{Service: l, gone: map[wire.Operation]bool{}}
+	c := newClient(t, l, func(config *client.Config) { config.Service = s })
+	if _, err := c.Own(t.Context(), "alice"); err != nil {
+		t.Fatal(err)
+	}
+	s.gone[wire.OpUpdate] = true
+	if _, err := publish(t, c, "alice", "mine"); err == nil {
+		t.Fatal("nothing was lost")
+	}
+	l.Advance(10).Value("alice", "not mine")
+	m, err := c.Monitor(t.Context())
+	if err != nil || len(m.Owned[0].Unexpected) != 1 || len(m.Owned[0].Recovered) != 0 {
+		t.Fatalf("%+v, %v", m, err)
+	}
+}
+
+// TestOwnAgain starts an ownership anew, after versions the user did not know.
+func TestOwnAgain(t *testing.T) {
+	l := contactLog()
+	for i := range 5 {
+		l.Advance(600).Value("alice", value("alice", uint32(i)))
+	}
+	c := newClient(t, l, nil)
+	for range 2 {
+		o, err := c.Own(t.Context(), "alice")
+		if err != nil || o.Greatest == nil || *o.Greatest != 4 {
+			t.Fatalf("%+v, %v", o, err)
+		}
+		if len(c.State().Owned("alice").Alerts) != 0 {
+			t.Error("versions from before the ownership are alerts")
+		}
+		l.Advance(600).Publish(nil)
+	}
+}
+
+// TestWithheldFromOwner has the directory refuse to say how a version came about.
+func TestWithheldFromOwner(t *testing.T) {
+	l := contactLog()
+	s := &switchboard{Service: l}
+	c := newClient(t, l, func(config *client.Config) { config.Service = s })
+	if _, err := c.Own(t.Context(), "alice"); err != nil {
+		t.Fatal(err)
+	}
+	l.Advance(10).Value("alice", "not mine")
+	s.Service = serviceFunc(func(ctx context.Context, call wire.Call) ([]byte, error) {
+		if call.Operation == wire.OpUpdate {
+			return nil, problem.ErrRefused
+		}
+		return l.Do(ctx, call)
+	})
+	m, err := c.Monitor(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantKind(t, m.Err(), client.Withheld)
+	// It hides the version from searches too; then monitoring does not come to its end.
+	s.deny = problem.ErrNoAnswer
+	for range 9 {
+		l.Advance(900).Publish(nil)
+	}
+	if m, err = c.Monitor(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	wantKind(t, m.Err(), client.Unexpected)
+}
+
+// TestUnwatchable has the directory refuse contact monitoring.
+func TestUnwatchable(t *testing.T) {
+	l := testlog.New(wire.KT_128_SHA256_Ed25519, wire.ContactMonitoring, func(c *wire.Configuration) { c.ReasonableMonitoringWindow = 60_000 })
+	l.Advance(10).Publish(nil)
+	l.Advance(10).Value("alice", "a")
+	s := &switchboard{Service: l}
+	c := newClient(t, l, func(config *client.Config) { config.Service = s })
+	if !lookup(t, c, "alice").Found.Watched {
+		t.Fatal("nothing to watch")
+	}
+	if m, err := c.Monitor(t.Context()); err != nil || m.Err() != nil || m.Contacts[0].Left != 1 {
+		t.Fatalf("%+v, %v", m, err)
+	}
+	s.Service = serviceFunc(func(ctx context.Context, call wire.Call) ([]byte, error) {
+		if call.Operation == wire.OpContactMonitor {
+			if call.Opening == nil || *call.Opening != l.Labels["alice"][0].Opening {
+				t.Error("the opening that proves the former right to search is missing")
+			}
+			return nil, problem.ErrNoAnswer
+		}
+		return l.Do(ctx, call)
+	})
+	m, err := c.Monitor(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantKind(t, m.Err(), client.Withheld)
+}
