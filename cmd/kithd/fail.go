@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/kith-kt/kith/directory"
+	"github.com/kith-kt/kith/directory/operator"
 )
 
 // Exit codes.
@@ -39,6 +40,16 @@ func failed(err error, hint string) error { return &failure{err, hint, exitFaile
 
 // report writes an error, and a hint if there is one, and returns the exit code.
 func report(w io.Writer, err error) int {
+	f := asFailure(err)
+	fmt.Fprintln(w, "kithd: error:", oneLine(err.Error()))
+	if f.hint != "" {
+		fmt.Fprintln(w, "kithd: hint:", oneLine(f.hint))
+	}
+	return f.code
+}
+
+// asFailure finds the hint and the exit code of an error.
+func asFailure(err error) *failure {
 	f := &failure{err: err, code: exitFailed}
 	if e := (*failure)(nil); errors.As(err, &e) {
 		f.hint, f.code = e.hint, e.code
@@ -46,11 +57,7 @@ func report(w io.Writer, err error) int {
 	if f.hint == "" {
 		f.hint = hintFor(err)
 	}
-	fmt.Fprintln(w, "kithd: error:", oneLine(err.Error()))
-	if f.hint != "" {
-		fmt.Fprintln(w, "kithd: hint:", oneLine(f.hint))
-	}
-	return f.code
+	return f
 }
 
 // hints say what to do about faults that many commands meet. The first match counts.
@@ -61,6 +68,9 @@ var hints = []struct {
 	{directory.ErrExposedKey, "chmod 600 the file, and ask yourself who may have read it"},
 	{directory.ErrHighWater, "put the newest store back; if it is lost for good, begin a successor log"},
 	{directory.ErrLocked, "stop the other kithd first"},
+	{operator.ErrInUse, "stop the other kithd first"},
+	{operator.ErrExists, "choose another folder, or move this one away"},
+	{operator.ErrNoLog, "make a log first: kithd init --data DIR --domain DOMAIN"},
 	{directory.ErrReadOnly, "check who owns the folder, and that its disk is mounted for writing"},
 	{directory.ErrFull, "make room on the disk; nothing was lost"},
 	{directory.ErrNotInitialised, "make a log first: kithd init --data DIR --domain DOMAIN"},

@@ -10,19 +10,18 @@ import (
 	"context"
 	"encoding/json"
 	"os"
-	"os/signal"
-	"syscall"
 
 	"github.com/spf13/cobra"
+
+	"github.com/kith-kt/kith/internal/daemon"
 )
 
 func main() { os.Exit(Main()) }
 
 // Main runs the command line in os.Args and returns the exit code.
 func Main() int {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := daemon.Signals(context.Background())
 	defer stop()
-	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 
 	root := newRoot()
 	begun := false
@@ -50,6 +49,20 @@ func newRoot() *cobra.Command {
 	}
 	root.PersistentFlags().String("data", "", "folder with everything of one log `DIR`")
 	root.PersistentFlags().Bool("json", false, "write JSON, for programs")
+	root.AddCommand(
+		newInitCommand(),
+		newServeCommand(),
+		newImportCommand(),
+		newPublishCommand(),
+		newEraseCommand(),
+		newTokenCommand(),
+		newStatusCommand(),
+		newCheckCommand(),
+		newBackupCommand(),
+		newRestoreCommand(),
+		newFingerprintCommand(),
+		newDocumentCommand(),
+	)
 	return root
 }
 

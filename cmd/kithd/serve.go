@@ -1,0 +1,150 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/kith-kt/kith/directory/httpapi"
+	"github.com/kith-kt/kith/directory/operator"
+	"github.com/kith-kt/kith/internal/daemon"
+)
+
+// serveOptions are the settings of one run of the server. What belongs to the log
+// stands in DIR/config.json.
+type serveOptions struct {
+	listen daemon.ListenOptions
+	log    daemon.LogOptions
+	open   operator.OpenOptions
+	grace  time.Duration
+}
+
+// defaultConnections is how many connections are open at a time where
+// config.json does not say.
+const defaultConnections = 4096
+
+func newServeCommand() *cobra.Command {
+	var o serveOptions
+	cmd := &cobra.Command{
+		Use:   "serve --data DIR --listen ADDRESS",
+		Short: "Serve the log over HTTP",
+		Long: `Serve answers look-ups and updates over HTTP until it is told to stop (SIGTERM,
+or Ctrl-C), and then lets requests in work finish.
+
+Once it answers it writes one line to standard output:
+
+  listening on http://127.0.0.1:8080
+
+Logs go to standard error, and never contain a label, a token or the address of
+a requester. Without a certificate it listens on loopback only.
+
+While it runs, publish, erase, token, status and backup work through it, over
+the socket DIR/admin.sock.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			dir, err := dataDir(cmd)
+			if err != nil {
+				return err
+			}
+			if o.listen.Address == "" {
+				return usage(errors.New("no address to listen on"), "--listen 127.0.0.1:8080")
+			}
+			return serve(cmd, dir, &o)
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&o.listen.Address, "listen", "", "`ADDRESS` to listen on, as 127.0.0.1:8080; port 0 is any free one")
+	f.StringVar(&o.listen.CertFile, "tls-cert", "", "`FILE` with the certificate chain, PEM")
+	f.StringVar(&o.listen.KeyFile, "tls-key", "", "`FILE` with the certificate's key, PEM")
+	f.BoolVar(&o.listen.BehindProxy, "behind-proxy", false, "serve plain http beyond loopback, to a proxy that speaks TLS and sets X-Forwarded-For")
+	f.StringVar(&o.log.Format, "log-format", "text", "form of the log: text or json")
+	f.StringVar(&o.log.Level, "log-level", "info", "what is logged: debug, info, warn or error")
+	f.DurationVar(&o.open.Interval, "interval", 0, "least time between two durable commits under load (default 20ms)")
+	f.DurationVar(&o.open.CheckpointInterval, "checkpoint-interval", operator.DefaultCheckpointInterval, "least time between two checkpoints of the audit log")
+	f.IntVar(&o.open.CachedProofs, "cached-proofs", 0, "how many VRF proofs are kept in memory, about 250 bytes each (default 262144)")
+	f.DurationVar(&o.grace, "grace", daemon.DefaultGrace, "how long requests may take to finish at the end")
+	return cmd
+}
+
+func serve(cmd *cobra.Command, dir string, o *serveOptions) (err error) {
+	ctx := cmd.Context()
+	logger, err := daemon.NewLogger(cmd.ErrOrStderr(), o.log)
+	if err != nil {
+		return usage(err, "")
+	}
+	o.open.Logger, o.open.TrustProxy = logger, o.listen.BehindProxy
+	op, err := operator.Open(dir, o.open)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if e := op.Close(); err == nil {
+			err = e
+		}
+		logger.Info("stopped")
+	}()
+	if o.listen.MaxConnections = op.Config().Limits.Connections; o.listen.MaxConnections == 0 {
+		o.listen.MaxConnections = defaultConnections
+	}
+	ln, err := daemon.Listen(ctx, o.listen)
+	if errors.Is(err, daemon.ErrPlain) {
+		return usage(err, "give --tls-cert and --tls-key, or put a proxy that speaks TLS in front and say --behind-proxy")
+	}
+	if err != nil {
+		return err
+	}
+	defer ln.Close()
+	servers := []func(context.Context) error{func(ctx context.Context) error {
+		return daemon.Serve(ctx, httpapi.NewServer(op.Handler(), logger), ln, o.grace)
+	}}
+	if admin, err := listenAdmin(dir); err == nil {
+		servers = append(servers, func(ctx context.Context) error {
+			return daemon.Serve(ctx, httpapi.NewServer(adminHandler(op), logger), admin, o.grace)
+		})
+	} else {
+		logger.Warn("no admin socket: publish, erase, token and backup will not work while this runs", "error", err)
+	}
+	logger.Info("serving", "address", ln.URL(), "domain", op.Config().Log.Domain, slog.Int("pid", os.Getpid()))
+	servers = append(servers, func(ctx context.Context) error {
+		untilReady(ctx, op)
+		_, err := fmt.Fprintln(cmd.OutOrStdout(), "listening on", ln.URL())
+		<-ctx.Done()
+		return err
+	})
+	return runServers(ctx, op, servers)
+}
+
+// untilReady waits until everything runs, but not for what comes from elsewhere,
+// as an auditor's head does.
+func untilReady(ctx context.Context, op *operator.Operator) {
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	tick := time.NewTicker(2 * time.Millisecond)
+	defer tick.Stop()
+	for op.Ready() != nil {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// runServers runs the sequencer below the servers: it ends after the last of
+// them, so that every update they took is still committed.
+func runServers(ctx context.Context, op *operator.Operator, servers []func(context.Context) error) error {
+	below, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	return daemon.All(ctx,
+		func(context.Context) error { return op.Run(below) },
+		func(ctx context.Context) error {
+			defer stop()
+			return daemon.All(ctx, servers...)
+		},
+	)
+}
