@@ -1,7 +1,6 @@
 package prefixtree
 
 import (
-	"encoding/binary"
 	"fmt"
 
 	"github.com/kith-kt/kith/proto/wire"
@@ -205,108 +204,4 @@ func (b *Builder) result(c *change, r wire.PrefixSearchResult) {
 	if c.removed >= 0 {
 		b.proof.Results[len(b.added)+int(c.removed)] = r
 	}
-}
-
-// A keptLeaf is a leaf of an older page that added leaves push down.
-type keptLeaf struct {
-	ref
-	key        *wire.VRFOutput
-	commitment *wire.HashValue
-}
-
-// subtree makes the tree of the leaves that changes add, and of kept if not nil.
-func (b *Builder) subtree(changes []change, kept *keptLeaf, depth int, value *wire.HashValue) (ref, error) {
-	first, n := -1, 0
-	for i := range changes {
-		if changes[i].added >= 0 {
-			if n++; n == 1 {
-				first = i
-			}
-		}
-	}
-	switch {
-	case n == 0 && kept == nil:
-		*value = wire.HashValue{}
-		return emptyRef, nil
-	case n == 0:
-		b.pre.leaf(value, kept.key, kept.commitment)
-		return kept.ref, nil
-	case n == 1 && kept == nil:
-		leaf := &b.added[changes[first].added]
-		b.pre.leaf(value, &leaf.VRFOutput, &leaf.Commitment)
-		return b.newLeaf(leaf), nil
-	case depth >= maxDepth:
-		return emptyRef, ErrDepth
-	}
-	at := b.newParent()
-	mid := split(changes, depth)
-	var leftKept, rightKept *keptLeaf
-	if kept != nil && bit(kept.key, depth) == 0 {
-		leftKept = kept
-	} else {
-		rightKept = kept
-	}
-	var leftValue, rightValue wire.HashValue
-	left, err := b.subtree(changes[:mid], leftKept, depth+1, &leftValue)
-	if err != nil {
-		return emptyRef, err
-	}
-	right, err := b.subtree(changes[mid:], rightKept, depth+1, &rightValue)
-	if err != nil {
-		return emptyRef, err
-	}
-	b.pre.parent(value, &leftValue, &rightValue)
-	b.setParent(at, left, right, value)
-	return ref{b.pos, at}, nil
-}
-
-// newParent reserves the next parent. There are at most 1+255·255 of them, one
-// for each prefix of a changed key, which is less than leafBase.
-func (b *Builder) newParent() uint16 {
-	at := len(b.parents) / parentSize
-	var zero [parentSize]byte
-	b.parents = append(b.parents, zero[:]...)
-	return uint16(at)
-}
-
-func (b *Builder) setParent(at uint16, left, right ref, value *wire.HashValue) {
-	p := b.parents[int(at)*parentSize:][:parentSize]
-	copy(p, value[:])
-	p = p[hashSize:]
-	outside, a, c := uint64(noPos), left.index, right.index
-	switch {
-	case !left.empty() && left.pos != b.pos:
-		outside = left.pos
-	case !right.empty() && right.pos != b.pos:
-		outside, a, c = sideBit|right.pos, right.index, left.index
-	}
-	putUint40(p, outside)
-	binary.BigEndian.PutUint16(p[5:], a)
-	binary.BigEndian.PutUint16(p[7:], c)
-}
-
-func (b *Builder) newLeaf(leaf *wire.PrefixLeaf) ref {
-	index := leafBase + len(b.leaves)
-	b.leaves = append(b.leaves, *leaf)
-	return ref{b.pos, uint16(index)}
-}
-
-// finish writes the page down and lets go of the caller's slices.
-func (b *Builder) finish(root ref) []byte {
-	out := make([]byte, headerSize, headerSize+len(b.parents)+len(b.leaves)*leafSize)
-	if root.empty() {
-		root.pos = noPos
-	}
-	out[0] = pageVersion
-	binary.BigEndian.PutUint16(out[1:], uint16(len(b.parents)/parentSize))
-	binary.BigEndian.PutUint16(out[3:], uint16(len(b.leaves)))
-	putUint40(out[5:], root.pos)
-	binary.BigEndian.PutUint16(out[10:], root.index)
-	out = append(out, b.parents...)
-	for i := len(b.leaves) - 1; i >= 0; i-- {
-		out = append(out, b.leaves[i].VRFOutput[:]...)
-		out = append(out, b.leaves[i].Commitment[:]...)
-	}
-	b.pages, b.added, b.removed, b.proof = nil, nil, nil, nil
-	return out
 }

@@ -152,33 +152,3 @@ func TestCheckFindsEveryBit(t *testing.T) {
 		try("padded", 1, append(append([]byte(nil), b...), 0))
 	}
 }
-
-// Parents that refer to each other in a diamond must not be walked 2^n times,
-// and a chain of them not beyond depth 256.
-func TestHostilePageTerminates(t *testing.T) {
-	const n = 300
-	b := []byte{pageVersion, n >> 8, n & 0xff, 0, 0, 0, 0, 0, 0, 0, 0, 0}
-	for i := range n {
-		p := make([]byte, parentSize)
-		putUint40(p[hashSize:], noPos)
-		next := i + 1
-		if next == n {
-			next = noIndex
-		}
-		for j := range 2 {
-			p[hashSize+5+2*j], p[hashSize+6+2*j] = byte(next>>8), byte(next)
-		}
-		b = append(b, p...)
-	}
-	pages := memory{b}
-	if _, err := Update(pages, 0, 0); !errors.Is(err, ErrCorrupt) {
-		t.Errorf("Update: %v", err)
-	}
-	if _, _, err := NewSearch(pages, 0).Lookup(testKey(1)); !errors.Is(err, ErrCorrupt) {
-		t.Errorf("Lookup: %v", err)
-	}
-	var builder Builder
-	if _, _, err := builder.Apply(pages, 1, []wire.PrefixLeaf{{}}, nil, nil); !errors.Is(err, ErrCorrupt) {
-		t.Errorf("Apply: %v", err)
-	}
-}
