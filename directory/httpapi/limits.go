@@ -34,6 +34,12 @@ type Limits struct {
 // Unlimited are limits for tests and measurements.
 var Unlimited = Limits{SearchesPerMinute: -1, UpdatesPerMinute: -1, ReadsPerMinute: -1, Concurrent: 1 << 16, ConcurrentUpdates: 1 << 16, Connections: 1 << 16}
 
+// WithDefaults returns the limits that hold.
+func (l Limits) WithDefaults() Limits {
+	_ = l.setDefaults() // a negative limit is told by New
+	return l
+}
+
 func (l *Limits) setDefaults() error {
 	for _, f := range []struct {
 		value   *int

@@ -1,84 +1,273 @@
 package operator
 
 import (
+	"bytes"
 	"context"
+	"errors"
+	"fmt"
 	"net/http"
+	"path/filepath"
+	"sync/atomic"
 
+	"github.com/gofrs/flock"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/kith-kt/kith/directory"
+	"github.com/kith-kt/kith/directory/httpapi"
 	"github.com/kith-kt/kith/directory/store/embedded"
+	"github.com/kith-kt/kith/internal/daemon"
+	"github.com/kith-kt/kith/proto/checkpoint"
 	"github.com/kith-kt/kith/proto/wire"
 )
 
 // An Operator is an open provider. It is safe for concurrent use.
 type Operator struct {
-	dir string
+	dir     string
+	options OpenOptions
+	config  *Config
+	keys    *directory.Keys
+	log     *wire.Configuration
+
+	lock      *flock.Flock
+	store     *embedded.Store
+	mark      *directory.HighWaterFile
+	sequencer *directory.Sequencer
+	directory *directory.Directory
+	tokens    *directory.Tokens
+	registry  *prometheus.Registry
+	handler   http.Handler
+
+	document   atomic.Pointer[document]
+	checkpoint checkpoints
+	running    atomic.Bool
 }
 
 // Open opens the provider in dir, which Init made. It refuses a folder that
 // another process has open, keys that others can read, and a store that is not
 // the newest one. Unless it is Offline, the log has a fresh head and a
 // checkpoint when Open returns.
-func Open(dir string, o OpenOptions) (*Operator, error) { panic("not yet") }
+func Open(dir string, o OpenOptions) (_ *Operator, err error) {
+	o.setDefaults()
+	op := &Operator{dir: dir, options: o}
+	if op.config, err = LoadConfig(dir); err != nil {
+		return nil, err
+	}
+	if op.lock, err = lock(dir); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, op.Close())
+		}
+	}()
+	if err := op.openKeys(); err != nil {
+		return nil, err
+	}
+	if err := op.openLog(); err != nil {
+		return nil, err
+	}
+	if op.handler, err = op.newHandler(); err != nil {
+		return nil, err
+	}
+	if o.Offline {
+		return op, nil
+	}
+	if err := op.sequencer.Heartbeat(context.Background()); err != nil {
+		return nil, err
+	}
+	if _, err := op.SignCheckpoint(); err != nil {
+		return nil, err
+	}
+	return op, nil
+}
+
+func (op *Operator) openKeys() error {
+	id, err := op.config.Log.suite()
+	if err != nil {
+		return err
+	}
+	if op.keys, err = directory.LoadKeys(filepath.Join(op.dir, KeysFolder), id); err != nil {
+		return err
+	}
+	if op.log, err = op.config.Log.Configuration(op.keys); err != nil {
+		return err
+	}
+	document, err := loadDocument(op.dir, op.log, op.keys)
+	if err != nil {
+		return err
+	}
+	op.document.Store(document)
+	op.warnOfExpiry(document)
+	op.checkpoint.signer, err = checkpoint.NewSigner(op.keys.LogSigner)
+	return err
+}
+
+func (op *Operator) openLog() (err error) {
+	o := &op.options
+	if op.store, err = embedded.Open(filepath.Join(op.dir, StoreFile), embedded.Options{MustExist: true}); err != nil {
+		return err
+	}
+	if op.mark, err = directory.OpenHighWater(filepath.Join(op.dir, HighWaterFile)); err != nil {
+		return err
+	}
+	op.registry = daemon.NewRegistry()
+	metered := newMeteredStore(op.store, op.registry)
+	op.sequencer, err = directory.Open(context.Background(), directory.Config{
+		Log: *op.log, Keys: op.keys, Store: metered, HighWater: op.mark,
+		Interval: o.Interval, Now: o.Now, After: o.After, Rand: o.Rand, Logger: o.Logger,
+	})
+	if err != nil {
+		return err
+	}
+	op.registerMetrics()
+	op.tokens = directory.NewTokens(metered, o.Now, o.Rand)
+	op.directory, err = directory.NewDirectory(op.sequencer, directory.ReadConfig{
+		Authorizer:   &directory.TokenAuthorizer{Tokens: op.tokens, PublicSearch: op.config.Search == SearchPublic},
+		MaxValue:     op.config.MaxValue,
+		CachedProofs: o.CachedProofs,
+		MonitorPage:  o.MonitorPage,
+		UpdateWait:   o.UpdateWait,
+	})
+	return err
+}
+
+func (op *Operator) newHandler() (http.Handler, error) {
+	limits := op.config.Limits
+	if op.options.Limits != nil {
+		limits = *op.options.Limits
+	}
+	var service httpapi.Service = op.directory
+	if op.options.Wrap != nil {
+		service = op.options.Wrap(service)
+	}
+	return httpapi.New(httpapi.Config{
+		Service:       service,
+		Log:           op.sequencer,
+		Configuration: op.log,
+		Auditor:       op.sequencer,
+		Checkpoint:    op.Checkpoint,
+		Document:      op.Document,
+		Ready:         op.Ready,
+		TokenID: func(secret string) (string, bool) {
+			token, err := op.tokens.Find(secret)
+			if err != nil {
+				return "", false
+			}
+			return token.ID, true
+		},
+		Limits:     limits,
+		TrustProxy: op.options.TrustProxy,
+		Registry:   op.registry,
+		Now:        op.options.Now,
+		Logger:     op.options.Logger,
+	})
+}
 
 // Run sequences updates, writes heartbeats and signs checkpoints until ctx ends.
 // Updates that were taken before are still committed.
-func (op *Operator) Run(ctx context.Context) error { panic("not yet") }
+func (op *Operator) Run(ctx context.Context) error {
+	if op.running.Swap(true) {
+		return errors.New("the provider runs already")
+	}
+	defer op.running.Store(false)
+	// Open may have been long ago.
+	if err := op.sequencer.Heartbeat(ctx); err != nil {
+		return err
+	}
+	return daemon.All(ctx, op.sequencer.Run, op.runCheckpoints)
+}
 
 // Close closes everything. Run must have returned.
-func (op *Operator) Close() error { panic("not yet") }
-
-// Handler returns the HTTP interface. It answers before Run is called, but is
-// not ready (/readyz) and takes no updates.
-func (op *Operator) Handler() http.Handler { panic("not yet") }
-
-// Directory answers user operations in process.
-func (op *Operator) Directory() *directory.Directory { panic("not yet") }
-
-// Sequencer returns the only writer of the log.
-func (op *Operator) Sequencer() *directory.Sequencer { panic("not yet") }
-
-// Store returns the store, for check and backup.
-func (op *Operator) Store() *embedded.Store { panic("not yet") }
-
-// Keys returns the keys of the log.
-func (op *Operator) Keys() *directory.Keys { panic("not yet") }
-
-// Tokens returns the bearer tokens of the provider.
-func (op *Operator) Tokens() *directory.Tokens { panic("not yet") }
-
-// Metrics returns what /metrics shows, for programs that add to it.
-func (op *Operator) Metrics() *prometheus.Registry { panic("not yet") }
-
-// Config returns the settings of the folder.
-func (op *Operator) Config() *Config { panic("not yet") }
-
-// Configuration returns the log's configuration.
-func (op *Operator) Configuration() *wire.Configuration { panic("not yet") }
-
-// Document returns the exact bytes of the signed provider document.
-func (op *Operator) Document() []byte { panic("not yet") }
-
-// Checkpoint returns the newest signed checkpoint; nil: none was signed.
-func (op *Operator) Checkpoint() []byte { panic("not yet") }
-
-// SignCheckpoint signs a checkpoint of the newest head now.
-func (op *Operator) SignCheckpoint() ([]byte, error) { panic("not yet") }
+func (op *Operator) Close() error {
+	var errs []error
+	if op.sequencer != nil {
+		op.sequencer.Close()
+	}
+	if op.store != nil {
+		errs = append(errs, op.store.Close())
+	}
+	if op.mark != nil {
+		errs = append(errs, op.mark.Close())
+	}
+	if op.lock != nil {
+		errs = append(errs, op.lock.Close())
+	}
+	return errors.Join(errs...)
+}
 
 // Ready reports why the provider cannot answer, or nil.
-func (op *Operator) Ready() error { panic("not yet") }
+func (op *Operator) Ready() error {
+	if !op.running.Load() {
+		return errors.New("the sequencer is not running")
+	}
+	snap, err := op.sequencer.Snapshot()
+	if err != nil {
+		return err
+	}
+	defer snap.Release()
+	now := uint64(max(0, op.options.Now().UnixMilli()))
+	age := now - min(now, snap.Head().Timestamp)
+	if limit := op.log.MaxBehind; age > limit-limit/4 {
+		return fmt.Errorf("the heartbeat is overdue: the newest log entry is %d ms old, of at most %d", age, limit)
+	}
+	if op.log.Mode == wire.ThirdPartyAuditing {
+		head, err := op.sequencer.AuditorHead()
+		if err != nil {
+			return err
+		}
+		if head == nil {
+			return errors.New("the auditor has not signed a head yet")
+		}
+	}
+	return nil
+}
 
 // Publish makes value the next version of label in the provider's own name,
 // whatever the version before is. Run must be running.
 func (op *Operator) Publish(ctx context.Context, label, value []byte) (*directory.Placement, error) {
-	panic("not yet")
+	update := &directory.Update{Label: bytes.Clone(label), Values: [][]byte{value}}
+	for {
+		placement, err := op.sequencer.Submit(ctx, update)
+		stale, ok := errors.AsType[*directory.StaleError](err)
+		if !ok {
+			return placement, err
+		}
+		update.Greatest = stale.Greatest
+	}
 }
 
 // PutAuditorHead verifies a head of the auditor and serves it from now on.
 func (op *Operator) PutAuditorHead(ctx context.Context, head *wire.AuditorTreeHead) error {
-	panic("not yet")
+	return op.sequencer.PutAuditorHead(ctx, head)
 }
 
-// Init makes a new log in dir. It refuses to overwrite anything.
-func Init(dir string, o Options) (*Summary, error) { panic("not yet") }
+// Handler returns the HTTP interface. It answers before Run is called, but is
+// not ready (/readyz), and updates wait in vain.
+func (op *Operator) Handler() http.Handler { return op.handler }
+
+// Directory answers user operations in process.
+func (op *Operator) Directory() *directory.Directory { return op.directory }
+
+// Sequencer returns the only writer of the log.
+func (op *Operator) Sequencer() *directory.Sequencer { return op.sequencer }
+
+// Store returns the store, for check and backup.
+func (op *Operator) Store() *embedded.Store { return op.store }
+
+// Keys returns the keys of the log.
+func (op *Operator) Keys() *directory.Keys { return op.keys }
+
+// Tokens returns the bearer tokens of the provider.
+func (op *Operator) Tokens() *directory.Tokens { return op.tokens }
+
+// Metrics returns what /metrics shows, for programs that add to it.
+func (op *Operator) Metrics() *prometheus.Registry { return op.registry }
+
+// Config returns the settings of the folder.
+func (op *Operator) Config() *Config { return op.config }
+
+// Configuration returns the log's configuration.
+func (op *Operator) Configuration() *wire.Configuration { return op.log }
+
+// Document returns the exact bytes of the signed provider document.
+func (op *Operator) Document() []byte { return op.document.Load().bytes }

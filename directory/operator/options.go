@@ -121,6 +121,9 @@ type OpenOptions struct {
 	// TrustProxy takes the requester's address from the last X-Forwarded-For
 	// field. Only behind a proxy that sets it, or requesters name themselves.
 	TrustProxy bool
+	// Wrap puts another service before the directory, which HTTP then serves.
+	// For tests and demonstrations of directories that lie.
+	Wrap func(httpapi.Service) httpapi.Service
 
 	// Now is the clock. Default time.Now.
 	Now func() time.Time

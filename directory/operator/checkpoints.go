@@ -1,0 +1,95 @@
+package operator
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+
+	"golang.org/x/mod/sumdb/tlog"
+
+	"github.com/kith-kt/kith/directory"
+	"github.com/kith-kt/kith/directory/auditlog/tiled"
+	"github.com/kith-kt/kith/proto/checkpoint"
+)
+
+// checkpoints hold the newest signed checkpoint of the audit log. What is served
+// changes only when another one is signed.
+type checkpoints struct {
+	signer *checkpoint.Signer
+	mu     sync.Mutex // held while signing
+	size   uint64     // of the newest
+	newest atomic.Pointer[[]byte]
+}
+
+// Checkpoint returns the newest signed checkpoint; nil: none was signed.
+func (op *Operator) Checkpoint() []byte {
+	if b := op.checkpoint.newest.Load(); b != nil {
+		return *b
+	}
+	return nil
+}
+
+// SignCheckpoint signs a checkpoint of the newest head now, unless it has one.
+// All of them are consistent: the store only grows, and the high-water mark saw
+// every head that is signed.
+func (op *Operator) SignCheckpoint() ([]byte, error) {
+	c := &op.checkpoint
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	snap, err := op.sequencer.Snapshot()
+	if err != nil {
+		return nil, err
+	}
+	defer snap.Release()
+	size := snap.Head().Size
+	if b := c.newest.Load(); b != nil && c.size == size {
+		return *b, nil
+	}
+	log, err := tiled.NewAppender(size, hashReader{snap})
+	if err != nil {
+		return nil, err
+	}
+	signed, err := c.signer.Sign(size, log.Root())
+	if err != nil {
+		return nil, err
+	}
+	c.size = size
+	c.newest.Store(&signed)
+	return signed, nil
+}
+
+// runCheckpoints signs a checkpoint after the log has grown, and not more often
+// than OpenOptions.CheckpointInterval.
+func (op *Operator) runCheckpoints(ctx context.Context) error {
+	for {
+		changed := op.sequencer.Changed()
+		if _, err := op.SignCheckpoint(); err != nil {
+			op.options.Logger.Error("no checkpoint could be signed", "error", err)
+		}
+		select {
+		case <-op.options.After(op.options.CheckpointInterval):
+		case <-ctx.Done():
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// hashReader is the audit log of a snapshot as a tlog.HashReader.
+type hashReader struct{ directory.AuditLog }
+
+func (r hashReader) ReadHashes(indexes []int64) ([]tlog.Hash, error) {
+	values, err := r.AuditNodes(indexes)
+	if err != nil {
+		return nil, err
+	}
+	hashes := make([]tlog.Hash, len(values))
+	for i, v := range values {
+		hashes[i] = tlog.Hash(v)
+	}
+	return hashes, nil
+}
