@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/kith-kt/kith/proto/combined"
-	"github.com/kith-kt/kith/proto/suite"
 	"github.com/kith-kt/kith/proto/wire"
 )
 
@@ -101,7 +100,7 @@ func (a *answer) settle(now time.Time) (*State, error) {
 			return nil, misbehaved(BadProof, nil, "the proof does not lead to the head that was seen before")
 		}
 	} else {
-		if err := suite.VerifyTreeHead(&s.log.config, &a.full.TreeHead, result.Root); err != nil {
+		if err := s.log.verifyHead(&a.full.TreeHead, result.Root); err != nil {
 			return nil, misbehaved(BadSignature, err, "the log's signature does not fit the tree that this answer leads to")
 		}
 		if s.log.config.Mode == wire.ThirdPartyAuditing {
@@ -131,7 +130,7 @@ func (a *answer) settleAuditor() error {
 	if lag := rightmost - head.Timestamp; lag > config.MaxAuditorLag {
 		return misbehaved(BadAuditor, nil, "the auditor is %d ms behind the log, at most %d are allowed", lag, config.MaxAuditorLag)
 	}
-	if err := suite.VerifyAuditorTreeHead(config, head, a.result.AuditorRoot); err != nil {
+	if err := a.state.log.verifyAuditor(head, a.result.AuditorRoot); err != nil {
 		return misbehaved(BadAuditor, err, "the auditor's signature does not fit the tree that this answer leads to")
 	}
 	return nil

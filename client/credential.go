@@ -7,7 +7,6 @@ import (
 
 	"github.com/kith-kt/kith/proto/combined"
 	"github.com/kith-kt/kith/proto/logtree"
-	"github.com/kith-kt/kith/proto/suite"
 	"github.com/kith-kt/kith/proto/treemath"
 	"github.com/kith-kt/kith/proto/wire"
 )
@@ -216,7 +215,7 @@ func (s *State) verifyProvisional(c *wire.Credential, d *Distinguished, known []
 	if err != nil {
 		return nil, err
 	}
-	if err := suite.VerifyTreeHead(&s.log.config, &c.TreeHead, result.Root); err != nil { // step 4
+	if err := s.log.verifyHead(&c.TreeHead, result.Root); err != nil { // step 4
 		return nil, err
 	}
 	entry, ok := result.Entry(terminal)

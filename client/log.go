@@ -19,6 +19,8 @@ type Log struct {
 	format  wire.Format
 	suite   suite.Suite
 	vrf     vrf.PublicKey
+	signer  suite.Verifier // of tree heads
+	auditor suite.Verifier // ThirdPartyAuditing only
 	params  combined.Params
 }
 
@@ -35,7 +37,7 @@ func NewLog(config wire.Configuration) (*Log, error) {
 	if l.vrf, err = l.suite.ParseVRFPublicKey(config.VRFPublicKey); err != nil {
 		return nil, fmt.Errorf("client: configuration: VRF key: %w", err)
 	}
-	if _, err = l.suite.ParseVerifier(config.SignaturePublicKey); err != nil {
+	if l.signer, err = l.suite.ParseVerifier(config.SignaturePublicKey); err != nil {
 		return nil, fmt.Errorf("client: configuration: signature key: %w", err)
 	}
 	switch config.Mode {
@@ -45,7 +47,7 @@ func NewLog(config wire.Configuration) (*Log, error) {
 			return nil, fmt.Errorf("client: configuration: leaf key: %w", err)
 		}
 	case wire.ThirdPartyAuditing:
-		if _, err = l.suite.ParseVerifier(config.AuditorPublicKey); err != nil {
+		if l.auditor, err = l.suite.ParseVerifier(config.AuditorPublicKey); err != nil {
 			return nil, fmt.Errorf("client: configuration: auditor key: %w", err)
 		}
 	default:
@@ -65,3 +67,27 @@ func (l *Log) Fingerprint() provider.Fingerprint { return provider.FingerprintOf
 
 // Format returns the format of the log's messages.
 func (l *Log) Format() wire.Format { return l.format }
+
+// verifyHead verifies the signature of a TreeHead over a candidate root ("Tree
+// Head Signature"), with the key parsed once.
+func (l *Log) verifyHead(h *wire.TreeHead, root wire.HashValue) error {
+	tbs := wire.TreeHeadTBS{Config: l.config, TreeSize: h.TreeSize, Root: root}
+	return l.verify(l.signer, &tbs, h.Signature)
+}
+
+// verifyAuditor verifies the signature of an AuditorTreeHead ("Auditor Tree Head
+// Signature", step 4).
+func (l *Log) verifyAuditor(h *wire.AuditorTreeHead, root wire.HashValue) error {
+	tbs := wire.AuditorTreeHeadTBS{Config: l.config, Timestamp: h.Timestamp, TreeSize: h.TreeSize, Root: root}
+	return l.verify(l.auditor, &tbs, h.Signature)
+}
+
+func (l *Log) verify(key suite.Verifier, tbs interface {
+	Append([]byte, wire.Format) ([]byte, error)
+}, signature []byte) error {
+	message, err := tbs.Append(make([]byte, 0, 512), l.format)
+	if err != nil {
+		return err
+	}
+	return key.Verify(message, signature)
+}
