@@ -30,7 +30,7 @@ type builder struct {
 	log    *logtree.Appender
 	audit  *tiled.Appender
 
-	versions map[string]uint32 // number of versions of the labels of the batch
+	versions map[string]uint32 // number of versions of the labels of the batch, as far as noted
 	tree     prefixtree.Builder
 	update   wire.AuditorUpdate
 	scratch  []byte
@@ -86,8 +86,11 @@ func (b *builder) Page(pos uint64) ([]byte, error) {
 	return b.base.Page(pos)
 }
 
-// greatest returns the number of versions a label has, those of the batch included.
-func (b *builder) greatest(label []byte) (uint32, error) {
+// note remembers that the batch gives a label versions up to n.
+func (b *builder) note(label []byte, n uint32) { b.versions[string(label)] = n }
+
+// count returns the number of versions a label has, those noted included.
+func (b *builder) count(label []byte) (uint32, error) {
 	if n, ok := b.versions[string(label)]; ok {
 		return n, nil
 	}
@@ -132,9 +135,6 @@ func (b *builder) entry(now uint64, values []*prepared) error {
 	b.hashes = b.audit.Append(b.hashes[:0], e.AuditLeaf)
 	for _, h := range b.hashes {
 		b.batch.AuditNodes = append(b.batch.AuditNodes, wire.HashValue(h))
-	}
-	for _, v := range values {
-		b.versions[string(v.Label)] = max(v.Version+1, b.versions[string(v.Label)])
 	}
 	b.batch.Entries = append(b.batch.Entries, e)
 	b.batch.Head = Head{Size: pos + 1, Root: leaf.Root, Timestamp: e.Log.Timestamp, PrefixRoot: root}

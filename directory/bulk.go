@@ -8,7 +8,10 @@ import (
 	"iter"
 	"math"
 	"runtime"
+	"slices"
 	"sync"
+
+	"golang.org/x/sync/semaphore"
 
 	"github.com/kith-kt/kith/proto/problem"
 	"github.com/kith-kt/kith/proto/wire"
@@ -25,6 +28,8 @@ type BulkOptions struct {
 	// Equal reports whether a label whose greatest version has the value old
 	// needs no new version to have the value new. Default: the same bytes.
 	Equal func(old, new []byte) bool
+	// Changes is how many labels share a log entry. Default, and most, 255.
+	Changes int
 	// Progress is called after every commit.
 	Progress func(BulkProgress)
 }
@@ -38,9 +43,10 @@ type BulkProgress struct {
 
 // Bounds of what a bulk load holds in memory.
 const (
-	blockLoads   = 128      // loads that a worker takes at a time
-	batchBytes   = 64 << 20 // of labels and values in one commit
-	blocksPerJob = 2        // blocks ahead of the commit, in commits
+	blockLoads  = 128       // loads that a worker takes at a time
+	blocksAhead = 1024      // blocks ahead of the commit
+	batchBytes  = 64 << 20  // of labels and values in one commit
+	bytesAhead  = 128 << 20 // of labels and values ahead of the end of the commit
 )
 
 // BulkLoad gives every label of loads its value. It evaluates the VRF on all
@@ -51,12 +57,18 @@ func (s *Sequencer) BulkLoad(ctx context.Context, loads iter.Seq2[Load, error], 
 	if o.Equal == nil {
 		o.Equal = bytes.Equal
 	}
+	if o.Changes <= 0 || o.Changes > maxChanges {
+		o.Changes = maxChanges
+	}
 	ctx, cancel := context.WithCancel(ctx)
-	perCommit := s.config.BulkEntries * maxChanges
 	l := &bulkLoad{
 		s: s, o: o,
-		blocks: make(chan *block, blocksPerJob*(perCommit/blockLoads+1)),
+		blocks: make(chan *block, blocksAhead),
 		work:   make(chan *block),
+		room:   semaphore.NewWeighted(bytesAhead),
+	}
+	if now := s.shown.Load(); now != nil {
+		l.progress.Size = now.Head().Size
 	}
 	var wg sync.WaitGroup
 	defer wg.Wait()
@@ -70,8 +82,18 @@ func (s *Sequencer) BulkLoad(ctx context.Context, loads iter.Seq2[Load, error], 
 			}
 		})
 	}
-	err := l.run(ctx, perCommit)
+	err := l.run(ctx)
 	return l.progress, err
+}
+
+// bulkEntries returns how many log entries a commit gathers. A label may lie on
+// any page of the label index, so the more labels there are, the more of them
+// must share a commit for a page not to be written for one label alone.
+func (s *Sequencer) bulkEntries(size uint64) int {
+	if s.config.BulkEntries > 0 {
+		return s.config.BulkEntries
+	}
+	return int(min(max(size/16, 64), 256))
 }
 
 // A bulkLoad is the state of one BulkLoad: a reader hands blocks to workers and,
@@ -81,8 +103,16 @@ type bulkLoad struct {
 	o        BulkOptions
 	blocks   chan *block // in order; its room is how far evaluation runs ahead
 	work     chan *block
+	room     *semaphore.Weighted
 	carry    []*prepared // too few for a full entry: they wait for the next commit
+	recent   []committed // what this load did, newest last
 	progress BulkProgress
+}
+
+// A committed batch of this load, which blocks evaluated before it know nothing of.
+type committed struct {
+	from, to uint64 // sizes of the log before and after
+	labels   map[string]*prepared
 }
 
 // A block is some loads on their way.
@@ -90,15 +120,22 @@ type block struct {
 	loads   []Load
 	values  []*prepared // nil: the label has its value already
 	bytes   int
+	size    uint64 // of the log when the labels were looked up
 	err     error
 	done    chan struct{}
 	readErr error // of loads: the last block has it
 }
 
+// weight is what a block takes of bulkLoad.room.
+func (b *block) weight() int64 { return int64(min(b.bytes, batchBytes)) }
+
 func (l *bulkLoad) read(ctx context.Context, loads iter.Seq2[Load, error]) {
 	defer close(l.work)
 	defer close(l.blocks)
 	send := func(b *block) bool {
+		if l.room.Acquire(ctx, b.weight()) != nil {
+			return false
+		}
 		select {
 		case l.blocks <- b:
 		case <-ctx.Done():
@@ -144,6 +181,7 @@ func (l *bulkLoad) evaluate(b *block) error {
 		return err
 	}
 	defer snap.Release()
+	b.size = snap.Head().Size
 	b.values = make([]*prepared, len(b.loads))
 	for i, load := range b.loads {
 		version, skip, err := l.plan(snap, load)
@@ -183,7 +221,7 @@ func (l *bulkLoad) plan(snap Snapshot, load Load) (version uint32, skip bool, er
 	return n, l.o.Equal(now.Value, load.Value), nil
 }
 
-func (l *bulkLoad) run(ctx context.Context, perCommit int) error {
+func (l *bulkLoad) run(ctx context.Context) error {
 	var batch []*block
 	var count, size int
 	for b := range l.blocks {
@@ -202,7 +240,7 @@ func (l *bulkLoad) run(ctx context.Context, perCommit int) error {
 			}
 		}
 		size += b.bytes
-		if count >= perCommit || size >= batchBytes || b.readErr != nil {
+		if count >= l.s.bulkEntries(l.progress.Size)*l.o.Changes || size >= batchBytes || b.readErr != nil {
 			if err := l.commit(ctx, batch, b.readErr != nil); err != nil {
 				return err
 			}
@@ -233,7 +271,7 @@ func (l *bulkLoad) commit(ctx context.Context, batch []*block, last bool) error 
 	defer done()
 	e := entryFiller{load: l, b: b, labels: map[string]*prepared{}}
 	for _, v := range l.carry {
-		if err := e.add(Load{v.Label, v.Value.Value}, v); err != nil {
+		if err := e.add(Load{v.Label, v.Value.Value}, v, 0); err != nil {
 			return err
 		}
 	}
@@ -244,7 +282,7 @@ func (l *bulkLoad) commit(ctx context.Context, batch []*block, last bool) error 
 				e.skipped++
 				continue
 			}
-			if err := e.add(block.loads[i], v); err != nil {
+			if err := e.add(block.loads[i], v, block.size); err != nil {
 				return err
 			}
 		}
@@ -259,6 +297,18 @@ func (l *bulkLoad) commit(ctx context.Context, batch []*block, last bool) error 
 		if err := l.s.commit(ctx, b); err != nil {
 			return err
 		}
+		for _, v := range l.carry {
+			delete(e.labels, string(v.Label)) // not committed
+		}
+		l.recent = append(l.recent, committed{b.batch.Prev.Size, b.batch.Head.Size, e.labels})
+	}
+	for _, block := range batch {
+		l.room.Release(block.weight())
+	}
+	if len(batch) > 0 {
+		// Blocks still to come were looked up no earlier than the last of these.
+		oldest := batch[len(batch)-1].size
+		l.recent = slices.DeleteFunc(l.recent, func(c committed) bool { return c.to <= oldest })
 	}
 	l.progress.Added += e.added - uint64(len(l.carry))
 	l.progress.Skipped += e.skipped
@@ -267,6 +317,19 @@ func (l *bulkLoad) commit(ctx context.Context, batch []*block, last bool) error 
 		l.o.Progress(l.progress)
 	}
 	return nil
+}
+
+// movedOn reports whether a label may have got new versions while the log grew
+// from one size to another. It need not look if only this load has made it grow.
+func (l *bulkLoad) movedOn(label []byte, from, to uint64) bool {
+	for i := len(l.recent) - 1; i >= 0 && to > from; i-- {
+		c := &l.recent[i]
+		if c.to != to || c.labels[string(label)] != nil {
+			return true
+		}
+		to = c.from
+	}
+	return to > from
 }
 
 // An entryFiller fills log entries with loads.
@@ -278,33 +341,30 @@ type entryFiller struct {
 	added, skipped uint64
 }
 
-func (e *entryFiller) add(load Load, v *prepared) error {
-	// The label may have moved on since it was evaluated: by an update, or by
+// add adds a value that was prepared when the log had a size; 0: long ago.
+func (e *entryFiller) add(load Load, v *prepared, size uint64) error {
+	// The label may have moved on since it was looked up: by an update, or by
 	// the same label earlier in the loads.
-	n, err := e.b.greatest(load.Label)
-	if err != nil {
-		return err
-	}
 	before := e.labels[string(load.Label)]
-	if before != nil && before.Version+1 > n {
-		n = before.Version + 1 // in the entry being filled
-	}
-	if n != v.Version {
-		version, skip := n, false
+	if before != nil || e.load.movedOn(load.Label, size, e.b.batch.Prev.Size) {
+		version, skip, err := e.load.plan(e.b.base, load)
 		if before != nil {
-			skip = e.load.o.Equal(before.Value.Value, load.Value)
-		} else if version, skip, err = e.load.plan(e.b.base, load); err != nil {
+			version, skip = before.Version+1, e.load.o.Equal(before.Value.Value, load.Value)
+		}
+		if err != nil {
 			return err
 		}
 		if skip {
 			e.skipped++
 			return nil
 		}
-		if v, err = e.load.s.preparer.prepare(load.Label, version, load.Value); err != nil {
-			return err
+		if version != v.Version {
+			if v, err = e.load.s.preparer.prepare(load.Label, version, load.Value); err != nil {
+				return err
+			}
 		}
 	}
-	if before != nil || len(e.values) == maxChanges {
+	if before != nil || len(e.values) == e.load.o.Changes {
 		if err := e.flush(); err != nil { // one version of a label an entry
 			return err
 		}

@@ -101,7 +101,7 @@ func (s *Sequencer) gather(b *builder, waiting []*pending, outcomes map[*pending
 			rest = append(rest, p)
 			continue
 		}
-		n, err := b.greatest(p.label())
+		n, err := b.count(p.label())
 		if err != nil {
 			return nil, 0, err
 		}
@@ -116,7 +116,17 @@ func (s *Sequencer) gather(b *builder, waiting []*pending, outcomes map[*pending
 	if len(values) == 0 {
 		return rest, 0, nil
 	}
-	return rest, len(values), b.entry(s.now(), values)
+	if err := b.entry(s.now(), values); err != nil {
+		return nil, 0, err
+	}
+	for _, v := range values { // in order of VRF output, not of version
+		n, err := b.count(v.Label)
+		if err != nil {
+			return nil, 0, err
+		}
+		b.note(v.Label, max(n, v.Version+1))
+	}
+	return rest, len(values), nil
 }
 
 // untilHeartbeat returns how long the newest entry may still be the newest.

@@ -47,9 +47,6 @@ func (c *Config) setDefaults() error {
 	if c.MaxEntries == 0 {
 		c.MaxEntries = 64
 	}
-	if c.BulkEntries == 0 {
-		c.BulkEntries = 64
-	}
 	if c.MaxQueue == 0 {
 		c.MaxQueue = 16384
 	}
