@@ -62,6 +62,7 @@ func newRoot() *cobra.Command {
 		newRestoreCommand(),
 		newFingerprintCommand(),
 		newDocumentCommand(),
+		newDemoCommand(),
 	)
 	return root
 }
