@@ -1,0 +1,77 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/kith-kt/kith/client/keyring"
+	"github.com/kith-kt/kith/proto/provider"
+)
+
+// accept reads a provider document that is offered when one is pinned, and pins
+// it, if it follows the pinned one and loosens nothing or is accepted.
+func (p *program) accept(ring *keyring.Ring, pinned *provider.Pinned, envelope []byte, accepted bool) (*provider.Pinned, error) {
+	next, changes, err := pinned.Follow(envelope, p.now(), skew)
+	for _, lie := range []error{provider.ErrSignature, provider.ErrRollback, provider.ErrDomain} {
+		if !errors.Is(err, lie) {
+			continue
+		}
+		f := &failure{code: exitMisbehaved, kind: "provider document",
+			err:  fmt.Errorf("the directory misbehaved: what it says about itself does not follow what you pinned: %w", err),
+			hint: "somebody may stand between you and the provider; nothing was changed; ask your provider over another channel"}
+		path, err := ring.SaveEvidence("provider document", envelope)
+		if err != nil {
+			return nil, err
+		}
+		f.evidence = []string{path}
+		return nil, f
+	}
+	if err != nil {
+		return nil, err
+	}
+	for _, c := range changes {
+		if c.Loosens {
+			p.warn("%s", c.Text)
+		} else {
+			p.say("change: %s", c.Text)
+		}
+	}
+	if provider.Loosens(changes) && !accepted {
+		return nil, failed("ask your provider whether this is meant; then accept it with: kith use --accept URL",
+			"the provider has loosened what you pinned; nothing was changed")
+	}
+	for _, c := range changes {
+		if c.Field != provider.FieldLog {
+			continue
+		}
+		before, err := pinned.Document.Fingerprint()
+		if err != nil {
+			return nil, err
+		}
+		if err := ring.Retire(before.String()); err != nil {
+			return nil, err
+		}
+		p.warn("this is another log: what you knew of the old one no longer holds for it, and your contacts are first contacts again")
+	}
+	if err := ring.SetProvider(envelope); err != nil {
+		return nil, err
+	}
+	return next, nil
+}
+
+// follow fetches what the provider says about itself now, and follows it. It
+// reports whether something changed.
+func (s *session) follow(ctx context.Context, accepted bool) (bool, error) {
+	envelope, err := s.remote.Provider(ctx)
+	if err != nil {
+		return false, err
+	}
+	if provider.SameDocument(s.envelope, envelope) {
+		return false, nil
+	}
+	if _, err := s.p.accept(s.ring, s.pinned, envelope, accepted); err != nil {
+		return false, err
+	}
+	return true, s.load()
+}

@@ -1,0 +1,242 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/kith-kt/kith/client"
+	"github.com/kith-kt/kith/client/keyring"
+	"github.com/kith-kt/kith/client/remote"
+	"github.com/kith-kt/kith/proto/label"
+	"github.com/kith-kt/kith/proto/problem"
+	"github.com/kith-kt/kith/proto/provider"
+)
+
+const (
+	lockWait = 30 * time.Second // for another kith process to end
+	skew     = 5 * time.Minute  // by which this clock may be slow when a provider document is read
+)
+
+// A session is one command's work with one provider. No other process works in
+// the provider's folder meanwhile.
+type session struct {
+	p        *program
+	home     *keyring.Home
+	ring     *keyring.Ring
+	envelope []byte // the pinned provider document
+	pinned   *provider.Pinned
+	log      *client.Log
+	remote   *remote.Remote
+	client   *client.Client
+	setting  client.Policy
+
+	token      string // from the command line, for tokenLabel
+	tokenLabel string
+}
+
+func (p *program) openHome() (*keyring.Home, error) {
+	dir, err := keyring.DefaultDir(p.getenv)
+	if err != nil {
+		return nil, err
+	}
+	return keyring.OpenHome(dir)
+}
+
+// open opens the keyring of the provider that is meant.
+func (p *program) open(ctx context.Context) (*session, error) {
+	return p.openWith(ctx, client.Policy{})
+}
+
+func (p *program) openWith(ctx context.Context, policy client.Policy) (*session, error) {
+	home, err := p.openHome()
+	if err != nil {
+		return nil, err
+	}
+	domain := p.provider
+	if domain == "" {
+		if domain, err = home.Default(); err != nil {
+			return nil, err
+		}
+	} else if domains, err := home.Domains(); err != nil {
+		return nil, err
+	} else if !slices.Contains(domains, domain) {
+		return nil, usage(fmt.Errorf("the provider %q is not in the keyring", domain), "kith use URL")
+	}
+	policy.Opaque = p.opaque
+	s := &session{p: p, home: home, setting: policy}
+	if s.ring, err = p.lock(ctx, home, domain); err != nil {
+		return nil, err
+	}
+	if err := s.load(); err != nil {
+		s.close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// lock opens a provider's folder, and waits a while for other processes.
+func (p *program) lock(ctx context.Context, home *keyring.Home, domain string) (*keyring.Ring, error) {
+	ctx, cancel := context.WithTimeout(ctx, lockWait)
+	defer cancel()
+	return home.Open(ctx, domain)
+}
+
+// load reads the provider's folder and prepares to ask.
+func (s *session) load() error {
+	var err error
+	if s.envelope, err = s.ring.Provider(); err != nil {
+		return err
+	}
+	if s.pinned, err = provider.Reopen(s.envelope); err != nil {
+		return fmt.Errorf("the pinned provider document cannot be read: %w", err)
+	}
+	config, err := s.pinned.Document.Config()
+	if err != nil {
+		return err
+	}
+	if s.log, err = client.NewLog(*config); err != nil {
+		return err
+	}
+	state, err := s.ring.State(s.log)
+	if err != nil {
+		return err
+	}
+	address, err := s.ring.Address()
+	if err != nil {
+		return err
+	}
+	if address == "" {
+		address = s.pinned.Document.Addresses[0]
+	}
+	if s.remote, err = remote.New(address, remote.Options{}); err != nil {
+		return err
+	}
+	s.client = client.New(s.config(state, s.ring))
+	return nil
+}
+
+// config is how a client of this session works. With a nil store it keeps nothing.
+func (s *session) config(state *client.State, store client.Store) client.Config {
+	return client.Config{
+		Service: s.remote, State: state, Store: store, Now: s.p.now, Policy: s.setting,
+		Domain: s.ring.Domain(), Provider: s.envelope, Token: s.tokenFor,
+	}
+}
+
+func (s *session) close() {
+	if s.remote != nil {
+		s.remote.Close()
+	}
+	s.ring.Close()
+}
+
+// tokenFor returns the bearer token for a label: the one given now, the one of
+// the account, or the one for lookups.
+func (s *session) tokenFor(name string) string {
+	if s.token != "" && name == s.tokenLabel {
+		return s.token
+	}
+	if name != "" {
+		if a, err := s.ring.Account(name); err == nil && a.Token != "" {
+			return a.Token
+		}
+	}
+	token, err := s.ring.Token()
+	if err != nil {
+		return ""
+	}
+	return token
+}
+
+// fresh refuses to ask a provider whose document has run out, after trying to
+// get a newer one.
+func (s *session) fresh(ctx context.Context) error {
+	if s.pinned.Document.CheckTime(s.p.now(), skew) == nil {
+		return nil
+	}
+	if _, err := s.follow(ctx, false); err != nil && !errors.Is(err, problem.ErrUnavailable) {
+		return err
+	}
+	return s.pinned.Document.CheckTime(s.p.now(), skew)
+}
+
+// online opens the keyring of the provider that is meant, does work that asks
+// it, and keeps the evidence when it misbehaves.
+func (p *program) online(ctx context.Context, work func(*session) error) error {
+	return p.onlineWith(ctx, client.Policy{}, work)
+}
+
+func (p *program) onlineWith(ctx context.Context, policy client.Policy, work func(*session) error) error {
+	s, err := p.openWith(ctx, policy)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	if err := s.fresh(ctx); err != nil {
+		return s.keep(err, "")
+	}
+	return s.keep(work(s), "")
+}
+
+// canonical brings a label that a person typed to its one form, and says so if
+// that changed it.
+func (p *program) canonical(typed string) (string, error) {
+	if p.opaque {
+		return typed, nil
+	}
+	name, err := label.Canonical(typed)
+	if err != nil {
+		return "", err
+	}
+	if name != typed && label.Display(name) != typed {
+		p.say("note: %q is read as %s", typed, label.Display(name))
+	}
+	return name, nil
+}
+
+// alone returns the part of a state that concerns one label, or none.
+func alone(state *client.State, name string) *client.State {
+	for _, other := range state.Contacts() {
+		if other != name {
+			state = state.WithoutContact(other)
+		}
+	}
+	for _, other := range state.OwnedLabels() {
+		if other != name {
+			state = state.WithoutOwned(other)
+		}
+	}
+	return state
+}
+
+// keep writes the evidence of a misbehaviour down, if err is one.
+func (s *session) keep(err error, name string) error {
+	m, ok := errors.AsType[*client.Misbehaviour](err)
+	if _, kept := errors.AsType[*failure](err); !ok || kept {
+		return err
+	}
+	f := &failure{err: err, code: exitMisbehaved, kind: string(m.Kind),
+		hint: "keep the evidence, do not use the keys in question, and ask your provider over another channel; others can read the evidence with: kith verify FILE"}
+	evidence := m.Evidence
+	if evidence == nil {
+		saved := &client.Saved{Provider: s.envelope, Log: s.log, Prior: alone(s.client.State(), name)}
+		evidence = saved.Append(nil)
+	}
+	for _, b := range [][]byte{evidence, m.Against} {
+		if b == nil {
+			continue
+		}
+		path, err := s.ring.SaveEvidence(string(m.Kind), b)
+		if err != nil {
+			s.p.warn("the evidence was not saved: %s", plain(err))
+			continue
+		}
+		if !slices.Contains(f.evidence, path) {
+			f.evidence = append(f.evidence, path)
+		}
+	}
+	return f
+}

@@ -1,0 +1,131 @@
+package main
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/kith-kt/kith/proto/label"
+)
+
+func (p *program) newStatus() *cobra.Command {
+	return &cobra.Command{
+		Use:   "status",
+		Short: "Show what is pinned and known, without asking anybody",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return p.offline(cmd.Context(), (*session).status)
+		},
+	}
+}
+
+// A statusView is what is known, in JSON.
+type statusView struct {
+	Home      string        `json:"home"`
+	Provider  *providerView `json:"provider"`
+	Expired   bool          `json:"document_expired"`
+	Providers []string      `json:"providers"`
+	Size      uint64        `json:"log_size"`
+	Head      string        `json:"log_head_time,omitempty"`
+	Window    string        `json:"monitoring_window"`
+	Labels    []statusLabel `json:"labels"`
+	Contacts  []contactView `json:"contacts"`
+}
+
+type statusLabel struct {
+	Label    string   `json:"label"`
+	Account  bool     `json:"has_account_key"`
+	Token    bool     `json:"has_token"`
+	Greatest *uint32  `json:"version,omitempty"`
+	Verified uint64   `json:"verified_to_log_entry"`
+	Pending  bool     `json:"reply_lost"`
+	Alerts   []uint32 `json:"alerts,omitempty"`
+}
+
+func (s *session) status() error {
+	v := &statusView{Home: s.home.Dir(), Labels: []statusLabel{}, Window: s.window().String()}
+	var err error
+	if v.Provider, err = viewProvider(s.pinned.Document, s.remote.Address()); err != nil {
+		return err
+	}
+	if v.Providers, err = s.home.Domains(); err != nil {
+		return err
+	}
+	if v.Contacts, err = s.contactViews(); err != nil {
+		return err
+	}
+	v.Expired = s.pinned.Document.CheckTime(s.p.now(), skew) != nil
+	if err := s.labels(v); err != nil {
+		return err
+	}
+	s.p.print("home         %s", v.Home)
+	if !s.p.json {
+		if err := s.p.describe(s.pinned.Document, s.remote.Address()); err != nil {
+			return err
+		}
+	}
+	if head := s.client.State().Head(); head == nil {
+		s.p.print("log          never asked")
+	} else {
+		v.Size, v.Head = head.Tree.TreeSize, moment(head.Time()).Format(time.RFC3339Nano)
+		s.p.print("log          %d entries, the newest of %s", v.Size, clock(moment(head.Time())))
+	}
+	s.p.print("window       %s: run kith monitor about as often", v.Window)
+	for _, l := range v.Labels {
+		text := label.Display(l.Label)
+		if l.Greatest != nil {
+			text += ", version " + fmt.Sprint(*l.Greatest)
+		} else {
+			text += ", nothing published"
+		}
+		if l.Pending {
+			text += "; the reply to an update was lost: run kith monitor"
+		}
+		if len(l.Alerts) > 0 {
+			text += "; WARNING, versions you did not publish: run kith monitor"
+		}
+		s.p.print("yours        %s", text)
+	}
+	blocked := 0
+	for _, c := range v.Contacts {
+		if c.Blocked != "" {
+			blocked++
+		}
+	}
+	s.p.print("contacts     %d, of which %d wait for kith contacts ack", len(v.Contacts), blocked)
+	if v.Expired {
+		s.p.warn("the provider's document is not good at this time: %s", plain(s.pinned.Document.CheckTime(s.p.now(), skew)))
+	}
+	return s.p.emit(v)
+}
+
+// labels are the user's own: those with an account, and those owned.
+func (s *session) labels(v *statusView) error {
+	accounts, err := s.ring.Accounts()
+	if err != nil {
+		return err
+	}
+	state := s.client.State()
+	all := map[string]bool{}
+	for _, name := range append(accounts, state.OwnedLabels()...) {
+		all[name] = true
+	}
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		l := statusLabel{Label: name}
+		if a, err := s.ring.Account(name); err == nil {
+			l.Account, l.Token = true, a.Token != ""
+		}
+		if o := state.Owned(name); o != nil {
+			if g, ok := o.Greatest(); ok {
+				version := g.Version
+				l.Greatest = &version
+			}
+			l.Verified, l.Pending, l.Alerts = o.Verified, o.Intent != nil, o.Alerts
+		}
+		v.Labels = append(v.Labels, l)
+	}
+	return nil
+}
