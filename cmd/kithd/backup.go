@@ -115,11 +115,11 @@ func restore(cmd *cobra.Command, dir, from string) (size uint64, err error) {
 	}()
 	// The mark first: it is quick, and says the most.
 	if err := checkMark(copied, dir); err != nil {
-		return 0, err
+		return 0, unusable(from, err)
 	}
 	head, err := checkStore(cmd.Context(), copied, config, secret, cmd.ErrOrStderr())
 	if err != nil {
-		return 0, failed(fmt.Errorf("%s: %w", from, err), "this backup cannot be used")
+		return 0, unusable(from, err)
 	}
 	if err := os.Link(copied, storePath(dir)); err != nil { // fails where something is
 		return 0, err
@@ -129,6 +129,15 @@ func restore(cmd *cobra.Command, dir, from string) (size uint64, err error) {
 	}
 	// Opening it asks for everything else that serving it will.
 	return head.Size, withOperator(cmd.Context(), dir, false, func(*operator.Operator) error { return nil })
+}
+
+// unusable says of which backup something is wrong.
+func unusable(from string, err error) error {
+	err = fmt.Errorf("%s: %w", from, err)
+	if errors.Is(err, directory.ErrCorrupt) {
+		return failed(err, "this backup cannot be used; try another")
+	}
+	return err
 }
 
 // checkMark refuses a store that does not reach the high-water mark in dir.

@@ -76,6 +76,7 @@ var hints = []struct {
 	{directory.ErrNotInitialised, "make a log first: kithd init --data DIR --domain DOMAIN"},
 	{directory.ErrWrongKeys, "put back the keys that belong to this log"},
 	{directory.ErrCorrupt, "restore the newest backup: kithd restore --data DIR FILE"},
+	{fs.ErrExist, "choose another name; nothing is ever overwritten"},
 	{fs.ErrPermission, "check who owns the file or folder"},
 	{context.Canceled, "what was done so far is kept; run it again to go on"},
 }

@@ -133,7 +133,9 @@ func (r *contextReader) Read(b []byte) (int, error) {
 
 func (v *importView) print(w io.Writer) error {
 	var b strings.Builder
-	if v.Added+v.Updated == 0 {
+	if v.Added+v.Updated+v.Unchanged == 0 {
+		fmt.Fprintln(&b, "nothing to publish")
+	} else if v.Added+v.Updated == 0 {
 		fmt.Fprintf(&b, "nothing new: %d labels have these keys already\n", v.Unchanged)
 	} else {
 		fmt.Fprintf(&b, "published %d labels: %d new, %d updated; %d unchanged\n", v.Added+v.Updated, v.Added, v.Updated, v.Unchanged)

@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"slices"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -142,12 +143,23 @@ func readSmall(name string) ([]byte, error) {
 	return b, err
 }
 
-// publishedKeys reads a key by the same rules as an import of one line.
-func publishedKeys(label, kind string, key []byte) ([]record.PublishedKey, error) {
-	data := string(key)
-	if !utf8.Valid(key) {
-		data = base64.StdEncoding.EncodeToString(key)
+// publishedKeys reads a key by the same rules as an import: in the form its users
+// paste, or in binary.
+func publishedKeys(label, kind string, key []byte) (keys []record.PublishedKey, err error) {
+	if utf8.Valid(key) {
+		if keys, err = importedKeys(label, kind, strings.TrimSpace(string(key))); err == nil {
+			return keys, nil
+		}
 	}
+	binary, e := importedKeys(label, kind, base64.StdEncoding.EncodeToString(key))
+	if e != nil && err != nil {
+		return nil, err
+	}
+	return binary, e
+}
+
+// importedKeys reads a key as an import of one line would.
+func importedKeys(label, kind, data string) ([]record.PublishedKey, error) {
 	type jsonKey struct {
 		Type string `json:"type"`
 		Data string `json:"data"`
@@ -223,7 +235,7 @@ func (q *publishRequest) next(op *operator.Operator, now *standing) ([]byte, err
 	}
 	var keys []record.PublishedKey
 	if now.record != nil && !now.held() && !q.Clear {
-		keys = slices.DeleteFunc(now.record.Keys, func(k record.PublishedKey) bool { return k.Type == q.Type })
+		keys = slices.DeleteFunc(slices.Clone(now.record.Keys), func(k record.PublishedKey) bool { return k.Type == q.Type })
 	}
 	if len(keys)+len(q.Keys) == 0 && now.greatest == nil {
 		return nil, errors.New("the label has no keys to take away")

@@ -22,11 +22,8 @@ type serveOptions struct {
 	log    daemon.LogOptions
 	open   operator.OpenOptions
 	grace  time.Duration
+	ready  string // file for the address; "": none
 }
-
-// defaultConnections is how many connections are open at a time where
-// config.json does not say.
-const defaultConnections = 4096
 
 func newServeCommand() *cobra.Command {
 	var o serveOptions
@@ -67,6 +64,7 @@ the socket DIR/admin.sock.`,
 	f.DurationVar(&o.open.Interval, "interval", 0, "least time between two durable commits under load (default 20ms)")
 	f.DurationVar(&o.open.CheckpointInterval, "checkpoint-interval", operator.DefaultCheckpointInterval, "least time between two checkpoints of the audit log")
 	f.IntVar(&o.open.CachedProofs, "cached-proofs", 0, "how many VRF proofs are kept in memory, about 250 bytes each (default 262144)")
+	f.StringVar(&o.ready, "ready-file", "", "also write the address to this `FILE` once it answers, and remove that at the end")
 	f.DurationVar(&o.grace, "grace", daemon.DefaultGrace, "how long requests may take to finish at the end")
 	return cmd
 }
@@ -88,9 +86,7 @@ func serve(cmd *cobra.Command, dir string, o *serveOptions) (err error) {
 		}
 		logger.Info("stopped")
 	}()
-	if o.listen.MaxConnections = op.Config().Limits.Connections; o.listen.MaxConnections == 0 {
-		o.listen.MaxConnections = defaultConnections
-	}
+	o.listen.MaxConnections = op.Config().Limits.WithDefaults().Connections
 	ln, err := daemon.Listen(ctx, o.listen)
 	if errors.Is(err, daemon.ErrPlain) {
 		return usage(err, "give --tls-cert and --tls-key, or put a proxy that speaks TLS in front and say --behind-proxy")
@@ -112,11 +108,28 @@ func serve(cmd *cobra.Command, dir string, o *serveOptions) (err error) {
 	logger.Info("serving", "address", ln.URL(), "domain", op.Config().Log.Domain, slog.Int("pid", os.Getpid()))
 	servers = append(servers, func(ctx context.Context) error {
 		untilReady(ctx, op)
-		_, err := fmt.Fprintln(cmd.OutOrStdout(), "listening on", ln.URL())
+		if _, err := fmt.Fprintln(cmd.OutOrStdout(), "listening on", ln.URL()); err != nil {
+			return err
+		}
+		if o.ready != "" {
+			defer os.Remove(o.ready)
+			if err := writeReady(o.ready, ln.URL()); err != nil {
+				return err
+			}
+		}
 		<-ctx.Done()
-		return err
+		return nil
 	})
 	return runServers(ctx, op, servers)
+}
+
+// writeReady writes a file that is whole as soon as it is there.
+func writeReady(path, address string) error {
+	temporary := path + ".new"
+	if err := os.WriteFile(temporary, []byte(address+"\n"), 0o644); err != nil {
+		return err
+	}
+	return os.Rename(temporary, path)
 }
 
 // untilReady waits until everything runs, but not for what comes from elsewhere,
