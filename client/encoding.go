@@ -95,14 +95,6 @@ func (r *reader) optionalU32() *uint32 {
 	return &v
 }
 
-func (r *reader) optionalU64() *uint64 {
-	if !r.present() {
-		return nil
-	}
-	v := r.u64()
-	return &v
-}
-
 func appendU32(b []byte, v uint32) []byte { return binary.BigEndian.AppendUint32(b, v) }
 
 func appendU64(b []byte, v uint64) []byte { return binary.BigEndian.AppendUint64(b, v) }
@@ -120,14 +112,6 @@ func appendOptionalU32(b []byte, v *uint32) []byte {
 	b = appendPresent(b, v != nil)
 	if v != nil {
 		b = appendU32(b, *v)
-	}
-	return b
-}
-
-func appendOptionalU64(b []byte, v *uint64) []byte {
-	b = appendPresent(b, v != nil)
-	if v != nil {
-		b = appendU64(b, *v)
 	}
 	return b
 }

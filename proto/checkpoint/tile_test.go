@@ -270,7 +270,9 @@ func FuzzParseTilePath(f *testing.F) {
 		if tile.Level < Entries || tile.Level > 63 || tile.Width < 1 || tile.Width > TileWidth || tile.Index > MaxSize {
 			t.Fatalf("%q is %+v", path, tile)
 		}
-		tile.Within(MaxSize)
+		if tile.Within(MaxSize) && tile.Within(0) {
+			t.Fatalf("%q is within every size", path)
+		}
 	})
 }
 

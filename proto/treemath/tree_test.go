@@ -239,7 +239,7 @@ func TestWorkedTrees(t *testing.T) {
 func TestNothingPanicsOutOfRange(t *testing.T) {
 	edge := []uint64{0, 1, 2, 5, MaxSize - 1, MaxSize, MaxSize + 1, math.MaxUint64 - 1, math.MaxUint64}
 	for _, n := range edge {
-		Root(n)
+		_ = Root(n)
 		Frontier(n)
 		for _, x := range edge {
 			Left(x)
