@@ -208,7 +208,7 @@ func (a *answer) updateResponse(request *wire.UpdateRequest, own *Placement) ([]
 		return nil, err
 	}
 	response.Update = *proof
-	return response.Append(nil, a.directory.format)
+	return a.directory.respond(&response)
 }
 
 // created returns the log entry that created version first, and the greatest

@@ -24,7 +24,7 @@ type ReadConfig struct {
 	MaxValue int
 	// MaxValues bounds the new versions in one update. Default, and most, 128.
 	MaxValues int
-	// CachedProofs is how many VRF proofs are kept, about 250 bytes each.
+	// CachedProofs is how many VRF proofs are kept, about 180 bytes each.
 	// Default 262144.
 	CachedProofs int
 	// MonitorPage is how many distinguished entries one answer to an owner
@@ -83,10 +83,6 @@ func NewDirectory(seq *Sequencer, config ReadConfig) (*Directory, error) {
 	if err := config.setDefaults(); err != nil {
 		return nil, err
 	}
-	proofs, err := newProofCache(seq.config.Keys.VRF, config.CachedProofs)
-	if err != nil {
-		return nil, err
-	}
 	log := &seq.config.Log
 	return &Directory{
 		config: config,
@@ -94,7 +90,7 @@ func NewDirectory(seq *Sequencer, config ReadConfig) (*Directory, error) {
 		log:    log,
 		format: log.Format(),
 		params: combined.ParamsOf(log),
-		proofs: proofs,
+		proofs: newProofCache(seq.config.Keys.VRF, config.CachedProofs),
 	}, nil
 }
 

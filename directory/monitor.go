@@ -39,7 +39,7 @@ func (d *Directory) contactMonitor(ctx context.Context, call *wire.Call, request
 		return nil, err
 	}
 	response := wire.ContactMonitorResponse{FullTreeHead: a.head(), Monitor: *proof}
-	return response.Append(nil, d.format)
+	return d.respond(&response)
 }
 
 // checkMap verifies a user's monitoring map: ascending, without duplicates, and

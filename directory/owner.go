@@ -63,7 +63,7 @@ func (d *Directory) ownerInit(ctx context.Context, call *wire.Call, request *wir
 		BinaryLadder:     steps,
 		Init:             *proof,
 	}
-	return response.Append(nil, d.format)
+	return d.respond(&response)
 }
 
 // ownerMonitor answers an OwnerMonitorRequest ("Owner Monitoring").
@@ -107,7 +107,7 @@ func (d *Directory) ownerMonitor(ctx context.Context, call *wire.Call, request *
 		return nil, err
 	}
 	response := wire.OwnerMonitorResponse{FullTreeHead: a.head(), Monitor: *proof}
-	return response.Append(nil, d.format)
+	return d.respond(&response)
 }
 
 // checkKnown is step 3 of the verification of an OwnerMonitorRequest.

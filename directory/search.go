@@ -65,7 +65,7 @@ func (d *Directory) search(ctx context.Context, call *wire.Call, request *wire.S
 	if !fixed {
 		response.Version = &target
 	}
-	return response.Append(make([]byte, 0, 4096+len(value.Value)), d.format)
+	return d.respond(&response)
 }
 
 // hidden makes a forbidden search look like that of an unknown label. A search

@@ -24,5 +24,5 @@ func (d *Directory) distinguished(_ context.Context, _ *wire.Call, request *wire
 		return nil, err
 	}
 	response := wire.DistinguishedResponse{FullTreeHead: a.head(), Distinguished: *proof}
-	return response.Append(nil, d.format)
+	return d.respond(&response)
 }

@@ -108,7 +108,7 @@ type OpenOptions struct {
 	// CheckpointInterval is the least time between two signed checkpoints of
 	// the audit log. Default 10 s, the least that witnesses are asked to bear.
 	CheckpointInterval time.Duration
-	// CachedProofs is how many VRF proofs are kept in memory, about 250 bytes
+	// CachedProofs is how many VRF proofs are kept in memory, about 180 bytes
 	// each. Default 262144.
 	CachedProofs int
 	// MonitorPage is how many distinguished entries one answer to an owner
