@@ -9,25 +9,35 @@ import (
 	"time"
 )
 
-// What one connection may cost.
+// A patience is how long one connection is waited for.
+type patience struct {
+	header time.Duration // to send a header, or to shake hands
+	read   time.Duration // to send a request
+	write  time.Duration // from the header of a request to the end of its answer
+	idle   time.Duration // between requests
+}
+
+var normalPatience = patience{header: 10 * time.Second, read: 30 * time.Second, write: 60 * time.Second, idle: 90 * time.Second}
+
+// What else one connection may cost.
 const (
-	headerTimeout = 10 * time.Second // to send a header, or to shake hands
-	readTimeout   = 30 * time.Second // to send a request
-	writeTimeout  = 60 * time.Second // from the header of a request to the end of its answer
-	idleTimeout   = 90 * time.Second // between requests
-	maxHeader     = 32 << 10         // bytes
-	maxStreams    = 64               // requests at a time on one connection (HTTP/2)
+	maxHeader  = 32 << 10 // bytes
+	maxStreams = 64       // requests at a time on one connection (HTTP/2)
 )
 
 // NewServer returns a server for the handler that slow and greedy clients cannot
 // hold up. How many connections there may be is the listener's to bound.
 func NewServer(h http.Handler, logger *slog.Logger) *http.Server {
+	return newServer(h, logger, normalPatience)
+}
+
+func newServer(h http.Handler, logger *slog.Logger, p patience) *http.Server {
 	s := &http.Server{
 		Handler:           h,
-		ReadHeaderTimeout: headerTimeout,
-		ReadTimeout:       readTimeout,
-		WriteTimeout:      writeTimeout,
-		IdleTimeout:       idleTimeout,
+		ReadHeaderTimeout: p.header,
+		ReadTimeout:       p.read,
+		WriteTimeout:      p.write,
+		IdleTimeout:       p.idle,
 		// net/http adds 4096 bytes of slack.
 		MaxHeaderBytes: maxHeader - 4096,
 		HTTP2:          &http.HTTP2Config{MaxConcurrentStreams: maxStreams},
