@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/kith-kt/kith/directory/auditlog/tiled"
+	"github.com/kith-kt/kith/internal/kv"
 	"github.com/kith-kt/kith/proto/checkpoint"
 	"github.com/kith-kt/kith/proto/logtree"
 	"github.com/kith-kt/kith/proto/prefixtree"
@@ -48,13 +49,19 @@ type CheckOptions struct {
 // CheckError for the first thing wrong.
 func Check(ctx context.Context, snap Snapshot, config *wire.Configuration, o CheckOptions) error {
 	c := &check{ctx: ctx, snap: snap, config: config, o: o, size: snap.Head().Size}
-	if err := c.entries(); err != nil {
-		return err
-	}
-	if err := c.head(); err != nil {
-		return err
-	}
-	if err := c.labels(); err != nil {
+	err := kv.Fault(func() error {
+		if err := c.entries(); err != nil {
+			return err
+		}
+		if err := c.head(); err != nil {
+			return err
+		}
+		return c.labels()
+	})
+	switch {
+	case errors.Is(err, kv.ErrCorrupt) && !errors.Is(err, ErrCorrupt):
+		return fmt.Errorf("%w: %w", ErrCorrupt, err)
+	case err != nil:
 		return err
 	}
 	if o.Progress != nil {
@@ -179,6 +186,9 @@ func (c *check) entry(pos uint64) error {
 func (c *check) head() error {
 	head := c.snap.Head()
 	if c.size == 0 {
+		if _, err := c.snap.LogEntry(0); !errors.Is(err, ErrNotFound) {
+			return wrong("meta", 0, "there is no head, but there are log entries")
+		}
 		return nil
 	}
 	treeHead := head.TreeHead()
@@ -239,12 +249,14 @@ func (c *check) labels() error {
 		}
 		label, places = bytes.Clone(label), append([]Place(nil), places...)
 		group.Go(func() error {
-			for version, at := range places {
-				if err := c.version(label, uint32(version), at); err != nil {
-					return err
+			return kv.Fault(func() error {
+				for version, at := range places {
+					if err := c.version(label, uint32(version), at); err != nil {
+						return err
+					}
 				}
-			}
-			return nil
+				return nil
+			})
 		})
 		return nil
 	})

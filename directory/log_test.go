@@ -3,6 +3,7 @@ package directory_test
 import (
 	"context"
 	"crypto/rand"
+	"os"
 	"path/filepath"
 	"testing"
 	"time"
@@ -128,3 +129,46 @@ func (l *testLog) run(t testing.TB) (s *directory.Sequencer, stop func()) {
 type fakeClock struct{ now time.Time }
 
 func (c *fakeClock) Now() time.Time { return c.now }
+
+// saveKeys writes keys and configuration, for another process to reopen.
+func (l *testLog) saveKeys(t testing.TB) {
+	t.Helper()
+	if err := l.keys.Save(l.path("keys")); err != nil {
+		t.Fatal(err)
+	}
+	b, err := l.config.Log.Append(nil, l.config.Log.Format())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(l.path("configuration"), b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// reopen opens a log whose keys were saved.
+func (l *testLog) reopen() (*embedded.Store, *directory.HighWaterFile, directory.Config, error) {
+	var config directory.Config
+	b, err := os.ReadFile(l.path("configuration"))
+	if err != nil {
+		return nil, nil, config, err
+	}
+	c, err := wire.ParseConfiguration(b, wire.Format{})
+	if err != nil {
+		return nil, nil, config, err
+	}
+	config.Log, config.BulkEntries = *c, 1
+	if config.Keys, err = directory.LoadKeys(l.path("keys"), c.CipherSuite); err != nil {
+		return nil, nil, config, err
+	}
+	store, err := embedded.Open(l.path("kith.db"), embedded.Options{MustExist: true})
+	if err != nil {
+		return nil, nil, config, err
+	}
+	mark, err := directory.OpenHighWater(l.path("high-water"))
+	if err != nil {
+		store.Close()
+		return nil, nil, config, err
+	}
+	config.Store, config.HighWater = store, mark
+	return store, mark, config, nil
+}

@@ -110,23 +110,14 @@ func (s *Sequencer) gather(b *builder, waiting []*pending, outcomes map[*pending
 			continue
 		}
 		labels[string(p.label())] = true
+		b.note(p.label(), n+uint32(len(p.values)))
 		values = append(values, p.values...)
 		outcomes[p] = outcome{placement: &Placement{Position: pos, First: p.first, Count: len(p.values)}}
 	}
 	if len(values) == 0 {
 		return rest, 0, nil
 	}
-	if err := b.entry(s.now(), values); err != nil {
-		return nil, 0, err
-	}
-	for _, v := range values { // in order of VRF output, not of version
-		n, err := b.count(v.Label)
-		if err != nil {
-			return nil, 0, err
-		}
-		b.note(v.Label, max(n, v.Version+1))
-	}
-	return rest, len(values), nil
+	return rest, len(values), b.entry(s.now(), values)
 }
 
 // untilHeartbeat returns how long the newest entry may still be the newest.

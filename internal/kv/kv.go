@@ -80,7 +80,7 @@ func mapSizes(file int64) []int64 {
 
 // Open opens or creates the file.
 func Open(path string, o Options) (db *DB, err error) {
-	defer guard(&err)
+	defer guard(&err)()
 	info, err := os.Stat(path)
 	switch {
 	case err == nil && info.Size() > 0:
@@ -95,8 +95,12 @@ func Open(path string, o Options) (db *DB, err error) {
 	if info != nil {
 		size = info.Size()
 	}
-	if size > 0 && !cleanlyClosed(path) {
-		if err := walk(path); err != nil {
+	if size > 0 {
+		clean, err := inspect(path, size)
+		if err == nil && !clean {
+			err = walk(path)
+		}
+		if err != nil {
 			return nil, explain(err)
 		}
 	}
@@ -127,17 +131,11 @@ func Open(path string, o Options) (db *DB, err error) {
 	return db, nil
 }
 
-// prepare makes missing buckets, and finds a file that was cut short.
-func (db *DB) prepare() error {
+// prepare makes missing buckets.
+func (db *DB) prepare() (err error) {
+	defer guard(&err)()
 	complete := true
-	err := db.bolt.View(func(tx *bbolt.Tx) error {
-		info, err := os.Stat(db.bolt.Path())
-		if err != nil {
-			return err
-		}
-		if tx.Size() > info.Size() {
-			return fmt.Errorf("%w: %d bytes of %d are left", ErrCorrupt, info.Size(), tx.Size())
-		}
+	err = db.bolt.View(func(tx *bbolt.Tx) error {
 		for _, s := range db.buckets {
 			complete = complete && tx.Bucket([]byte(s.Name)) != nil
 		}
@@ -169,7 +167,7 @@ const closeTimeout = 10 * time.Second
 // file. If a view is held for long, it gives up with ErrHeld, and the file stays
 // open until the process ends: nothing is lost by that.
 func (db *DB) Close() (err error) {
-	defer guard(&err)
+	defer guard(&err)()
 	db.mu.Lock()
 	if db.closed {
 		db.mu.Unlock()
@@ -229,16 +227,19 @@ func explain(err error) error {
 	return fmt.Errorf("%w: %w", class, err)
 }
 
-// guard turns a panic of the engine, which is how it meets a page that is not
-// one, into ErrCorrupt. Faults in the mapped file count where the goroutine
-// asked for it (Fault).
-func guard(err *error) {
-	switch p := recover().(type) {
-	case nil:
-	case userPanic:
-		panic(p.value)
-	default:
-		*err = fmt.Errorf("%w: %v", ErrCorrupt, p)
+// guard makes errors of the ways the engine meets damage: a panic for a page
+// that is not one, and a fault for an address beyond the end of the file.
+func guard(err *error) func() {
+	before := debug.SetPanicOnFault(true)
+	return func() {
+		debug.SetPanicOnFault(before)
+		switch p := recover().(type) {
+		case nil:
+		case userPanic:
+			panic(p.value)
+		default:
+			*err = fmt.Errorf("%w: %v", ErrCorrupt, p)
+		}
 	}
 }
 

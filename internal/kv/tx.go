@@ -19,7 +19,7 @@ type Tx struct {
 // the commit fails, nothing of it is kept, save that a failed sync at the very
 // end leaves it open: read before trying again. Panics of f pass through.
 func (db *DB) Update(f func(tx *Tx) error) (err error) {
-	defer guard(&err)
+	defer guard(&err)()
 	err = db.bolt.Update(func(b *bbolt.Tx) error {
 		tx := &Tx{buckets: make([]*bbolt.Bucket, len(db.buckets)), room: db.mapped - b.Size()}
 		for i, s := range db.buckets {

@@ -45,7 +45,7 @@ func (db *DB) View() (*View, error) {
 func (db *DB) openView() (v *View, err error) {
 	db.mu.Lock()
 	defer db.mu.Unlock()
-	defer guard(&err)
+	defer guard(&err)()
 	if db.closed {
 		return nil, ErrClosed
 	}
@@ -117,7 +117,7 @@ func (v *View) Release() {
 
 // Get returns a value, or nil.
 func (a *anchor) Get(bucket int, key []byte) (value []byte, err error) {
-	defer guard(&err)
+	defer guard(&err)()
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.buckets[bucket].Get(key), nil
@@ -165,7 +165,7 @@ func (a *anchor) Each(bucket int, from []byte, f func(key, value []byte) error) 
 }
 
 func (a *anchor) read(bucket int, from []byte, keys, values *[run][]byte) (n int, err error) {
-	defer guard(&err)
+	defer guard(&err)()
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	c := a.buckets[bucket].Cursor()

@@ -101,15 +101,25 @@ func (s *Store) checkFormat(readOnly bool) error {
 	switch {
 	case err != nil:
 		return explain(err)
-	case found == nil && !readOnly:
+	case found == nil && !readOnly && s.empty(v):
 		return explain(s.db.Update(func(tx *kv.Tx) error {
 			tx.Put(bucketMeta, keyFormat, []byte(format))
 			return nil
 		}))
 	case string(found) != format:
-		return fmt.Errorf("%s: the store's format is %q, this program knows %q", s.db.Path(), found, format)
+		return fmt.Errorf("%w: meta: the store's format is %q, this program knows %q", directory.ErrCorrupt, found, format)
 	}
 	return nil
+}
+
+// empty reports whether there is nothing in the store yet.
+func (s *Store) empty(v *kv.View) bool {
+	for bucket := range specs {
+		if v.Each(bucket, nil, func(_, _ []byte) error { return directory.ErrCorrupt }) != nil {
+			return false
+		}
+	}
+	return true
 }
 
 // Close implements directory.Store.
