@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/kith-kt/kith/directory/operator"
 	"github.com/kith-kt/kith/internal/daemon"
@@ -113,6 +114,12 @@ func ask(ctx context.Context, dir, name string, q, r any) (served bool, err erro
 		return true, &failure{errors.New(e.Error), e.Hint, e.Code}
 	}
 	return true, json.Unmarshal(reply, r)
+}
+
+// newAdminServer returns the server behind the admin socket. Only those who may
+// read the keys get there, so that it sets no limits; a backup takes its time.
+func newAdminServer(op *operator.Operator) *http.Server {
+	return &http.Server{Handler: adminHandler(op), ReadHeaderTimeout: 10 * time.Second}
 }
 
 // adminHandler answers what ask asks.

@@ -3,11 +3,14 @@ package main
 import (
 	"encoding/base64"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/kith-kt/kith/directory/operator"
+	"github.com/kith-kt/kith/proto/label"
 )
 
 func newInitCommand() *cobra.Command {
@@ -33,6 +36,9 @@ document, which tells clients which log is yours; it is not needed to serve.`,
 			}
 			if o.Domain == "" {
 				return usage(fmt.Errorf("no domain"), "whose addresses is the log about? --domain example.org")
+			}
+			if err := checkWords(&o); err != nil {
+				return err
 			}
 			if auditorKey != "" {
 				if auditor.PublicKey, err = base64.StdEncoding.DecodeString(auditorKey); err != nil {
@@ -67,6 +73,26 @@ document, which tells clients which log is yours; it is not needed to serve.`,
 	f.IntVar(&o.MaxValue, "max-value", 1<<20, "most `BYTES` of one value")
 	f.DurationVar(&o.DocumentLife, "document-life", operator.DefaultDocumentLife, "how long the provider document is good")
 	return cmd
+}
+
+// checkWords refuses what no flag can mean.
+func checkWords(o *operator.Options) error {
+	for _, w := range []struct {
+		flag, value string
+		words       []string
+	}{
+		{"suite", o.Suite, []string{operator.SuiteEd25519, operator.SuiteP256}},
+		{"mode", o.Mode, []string{operator.ModeContactMonitoring, operator.ModeThirdPartyAuditing}},
+		{"search", o.Search, []string{operator.SearchPublic, operator.SearchToken}},
+	} {
+		if !slices.Contains(w.words, w.value) {
+			return usage(fmt.Errorf("--%s is %q", w.flag, w.value), "it is one of: "+strings.Join(w.words, ", "))
+		}
+	}
+	if _, err := label.Domain(o.Domain); err != nil {
+		return usage(fmt.Errorf("--domain: %w", err), "a domain is like example.org")
+	}
+	return nil
 }
 
 // An initView is the output of init for programs.

@@ -3,22 +3,15 @@ package main
 import (
 	"bytes"
 	"context"
-	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"slices"
-	"strings"
-	"time"
-	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
 	"github.com/kith-kt/kith/directory"
-	"github.com/kith-kt/kith/directory/keyfile"
 	"github.com/kith-kt/kith/directory/operator"
+	"github.com/kith-kt/kith/proto/label"
 	"github.com/kith-kt/kith/proto/record"
 )
 
@@ -125,66 +118,11 @@ func (q *publishRequest) read(kind, value string, files []string) (err error) {
 	return nil
 }
 
-// readSmall reads a file that may be published: no more than fits.
-func readSmall(name string) ([]byte, error) {
-	in := io.Reader(os.Stdin)
-	if name != "-" {
-		file, err := os.Open(name)
-		if err != nil {
-			return nil, err
-		}
-		defer file.Close()
-		in = file
-	}
-	b, err := io.ReadAll(io.LimitReader(in, keyfile.MaxValue+1))
-	if err == nil && len(b) > keyfile.MaxValue {
-		err = fmt.Errorf("%s: more than %d bytes", name, keyfile.MaxValue)
-	}
-	return b, err
-}
-
-// publishedKeys reads a key by the same rules as an import: in the form its users
-// paste, or in binary.
-func publishedKeys(label, kind string, key []byte) (keys []record.PublishedKey, err error) {
-	if utf8.Valid(key) {
-		if keys, err = importedKeys(label, kind, strings.TrimSpace(string(key))); err == nil {
-			return keys, nil
-		}
-	}
-	binary, e := importedKeys(label, kind, base64.StdEncoding.EncodeToString(key))
-	if e != nil && err != nil {
-		return nil, err
-	}
-	return binary, e
-}
-
-// importedKeys reads a key as an import of one line would.
-func importedKeys(label, kind, data string) ([]record.PublishedKey, error) {
-	type jsonKey struct {
-		Type string `json:"type"`
-		Data string `json:"data"`
-	}
-	line, err := json.Marshal(struct {
-		Label string    `json:"label"`
-		Keys  []jsonKey `json:"keys"`
-	}{label, []jsonKey{{kind, data}}})
-	if err != nil {
-		return nil, err
-	}
-	for e, err := range keyfile.JSONL(bytes.NewReader(line), time.Now()) {
-		switch {
-		case err != nil:
-			return nil, err
-		case e.Skipped != "":
-			return nil, fmt.Errorf("%s: %s", e.Skipped, e.Detail)
-		}
-		return e.Keys, nil
-	}
-	return nil, errors.New("no key")
-}
-
 // publish makes the next version of a label, if it says anything new.
 func publish(ctx context.Context, op *operator.Operator, q publishRequest) (publishReply, error) {
+	if err := q.check(); err != nil {
+		return publishReply{}, err
+	}
 	for {
 		snap, err := op.Sequencer().Snapshot()
 		if err != nil {
@@ -213,6 +151,22 @@ func publish(ctx context.Context, op *operator.Operator, q publishRequest) (publ
 		}
 		return publishReply{Version: placement.First, Position: placement.Position, Changed: true}, nil
 	}
+}
+
+// check holds a request to what the command line makes sure of.
+func (q *publishRequest) check() error {
+	if !label.IsCanonical(q.Label) {
+		return usage(label.ErrInvalid, "")
+	}
+	for _, k := range q.Keys {
+		if k.Type != q.Type {
+			return usage(fmt.Errorf("a %s key among those of type %s", k.Type, q.Type), "")
+		}
+		if err := k.Check(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // next returns the label's next value, or nil if it would say nothing new.

@@ -100,7 +100,7 @@ func serve(cmd *cobra.Command, dir string, o *serveOptions) (err error) {
 	}}
 	if admin, err := listenAdmin(dir); err == nil {
 		servers = append(servers, func(ctx context.Context) error {
-			return daemon.Serve(ctx, httpapi.NewServer(adminHandler(op), logger), admin, o.grace)
+			return daemon.Serve(ctx, newAdminServer(op), admin, o.grace)
 		})
 	} else {
 		logger.Warn("no admin socket: publish, erase, token and backup will not work while this runs", "error", err)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/hex"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -146,3 +147,6 @@ func (s *statusReply) show(cmd *cobra.Command) error {
 
 // storePath is where the store of the log in dir lies.
 func storePath(dir string) string { return filepath.Join(dir, operator.StoreFile) }
+
+// hexOf is how hashes are written.
+func hexOf(b []byte) string { return hex.EncodeToString(b) }

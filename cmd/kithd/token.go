@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"text/tabwriter"
@@ -12,6 +11,7 @@ import (
 
 	"github.com/kith-kt/kith/directory"
 	"github.com/kith-kt/kith/directory/operator"
+	"github.com/kith-kt/kith/proto/label"
 )
 
 func newTokenCommand() *cobra.Command {
@@ -86,22 +86,24 @@ var tokenAction = action[tokenRequest, tokenReply]{name: "token", do: token}
 
 func token(ctx context.Context, op *operator.Operator, q tokenRequest) (tokenReply, error) {
 	tokens := op.Tokens()
-	scope, label := directory.ScopeUpdate, []byte(q.Label)
-	if q.Search {
-		scope, label = directory.ScopeSearch, nil
-	}
 	r := tokenReply{Tokens: []tokenView{}}
+	scope, name := directory.ScopeUpdate, []byte(q.Label)
+	if q.Search {
+		scope, name = directory.ScopeSearch, nil
+	} else if q.Revoke == "" && !label.IsCanonical(q.Label) {
+		return r, usage(label.ErrInvalid, "")
+	}
 	switch {
 	case q.Revoke != "":
 		return r, tokens.Revoke(ctx, q.Revoke)
 	case q.List:
-		found, err := tokens.List(label)
+		found, err := tokens.List(name)
 		for _, t := range found {
 			r.Tokens = append(r.Tokens, viewToken(&t))
 		}
 		return r, err
 	}
-	secret, made, err := tokens.Create(ctx, scope, label)
+	secret, made, err := tokens.Create(ctx, scope, name)
 	if err != nil {
 		return r, err
 	}
@@ -135,6 +137,3 @@ func (r *tokenReply) show(cmd *cobra.Command, q *tokenRequest) (err error) {
 	}
 	return err
 }
-
-// hexOf is how hashes are written.
-func hexOf(b []byte) string { return hex.EncodeToString(b) }
