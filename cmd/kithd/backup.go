@@ -51,6 +51,9 @@ type backupReply struct {
 var backupAction = action[backupRequest, backupReply]{name: "backup", do: backup}
 
 func backup(ctx context.Context, op *operator.Operator, q backupRequest) (backupReply, error) {
+	if !filepath.IsAbs(q.Path) { // relative to what?
+		return backupReply{}, fmt.Errorf("%s is not an absolute path", q.Path)
+	}
 	snap, err := op.Sequencer().Snapshot()
 	if err != nil {
 		return backupReply{}, err
