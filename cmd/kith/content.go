@@ -32,14 +32,13 @@ func (c *content) flags(cmd *cobra.Command) {
 	f.BoolVar(&c.remove, "remove", false, "take the keys of this type away, which revokes them")
 	cmd.MarkFlagsMutuallyExclusive("add", "remove")
 	cmd.MarkFlagsMutuallyExclusive("key", "remove")
-	cmd.MarkFlagsRequiredTogether("key", "type")
 }
 
 // read reads the key files.
 func (c *content) read(p *program, label string) error {
 	if c.keyType == "" {
-		if c.add || c.remove {
-			return usage(errors.New("keys of what type?"), "add --type T")
+		if c.add || c.remove || len(c.files) > 0 {
+			return usage(errors.New("it was not said of what type the keys are"), "add --type T")
 		}
 		return nil
 	}

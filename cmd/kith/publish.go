@@ -29,7 +29,7 @@ needs the token with which your provider lets you update the label. Both stay in
 your keyring: keep a copy of that folder.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if w.content.keyType == "" {
+			if w.content.keyType == "" && len(w.content.files) == 0 {
 				return usage(errors.New("no key was given"), "add --type T --key FILE")
 			}
 			return p.publish(cmd.Context(), args[0], &w, &token)

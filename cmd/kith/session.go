@@ -220,6 +220,9 @@ func (s *session) keep(err error, name string) error {
 	}
 	f := &failure{err: err, code: exitMisbehaved, kind: string(m.Kind),
 		hint: "keep the evidence, do not use the keys in question, and ask your provider over another channel; others can read the evidence with: kith verify FILE"}
+	if found, ok := s.stranger(); ok {
+		f.hint = fmt.Sprintf("what answers at %s says that it is another log: %s; it is not the one you pinned; keep the evidence, and ask your provider over another channel", s.remote.Address(), found)
+	}
 	evidence := m.Evidence
 	if evidence == nil {
 		saved := &client.Saved{Provider: s.envelope, Log: s.log, Prior: alone(s.client.State(), name)}
@@ -239,4 +242,21 @@ func (s *session) keep(err error, name string) error {
 		}
 	}
 	return f
+}
+
+// stranger reports whether what answers now does not even say that it is the log
+// that was pinned, and which one it says it is.
+func (s *session) stranger() (provider.Fingerprint, bool) {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	envelope, err := s.remote.Provider(ctx)
+	if err != nil {
+		return provider.Fingerprint{}, false
+	}
+	offered, err := provider.Open(envelope, "", s.p.now(), skew)
+	if err != nil {
+		return provider.Fingerprint{}, false
+	}
+	found, err := offered.Document.Fingerprint()
+	return found, err == nil && found != s.log.Fingerprint()
 }

@@ -1,0 +1,96 @@
+package main
+
+import (
+	"errors"
+	"os"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// ahead is by how much the clock of kith is set wrong in scripts.
+const ahead = "KITH_TEST_AHEAD"
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"kith": func() {
+		d, err := time.ParseDuration(os.Getenv(ahead))
+		if err != nil {
+			d = 0
+		}
+		os.Exit(runAt(func() time.Time { return time.Now().Add(d) }))
+	}})
+}
+
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata",
+		RequireExplicitExec: true,
+		Setup:               newWorld,
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"provider": in((*world).provider), // new [KIND], honest, down, evil KIND
+			"import":   in((*world).imports),  // LABEL FILE: the provider vouches for an SSH key
+			"intrude":  in((*world).intrude),  // LABEL FILE: somebody else takes the label
+			"token":    in((*world).token),    // LABEL FILE; the label search is the scope
+			"advance":  in((*world).advance),  // DURATION: every clock
+			"skew":     in((*world).skew),     // DURATION: the clock of kith alone
+			"sshkey":   in((*world).sshKey),   // LABEL FILE
+			"openpgp":  in((*world).openPGP),  // ADDRESS FILE
+			"flip":     flip,                  // FILE OFFSET
+			"exits":    exits,                 // CODE COMMAND...
+		},
+	})
+}
+
+// in makes a verb of a method of the script's world.
+func in(verb func(*world, *testscript.TestScript, []string) error) func(*testscript.TestScript, bool, []string) {
+	return func(ts *testscript.TestScript, neg bool, args []string) {
+		if neg {
+			ts.Fatalf("this verb cannot fail")
+		}
+		ts.Check(verb(ts.Value(worldKey{}).(*world), ts, args))
+	}
+}
+
+var errUsage = errors.New("a verb with other arguments; see TestScripts")
+
+// exits runs a command that must exit with a code.
+func exits(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("%v", errUsage)
+	}
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	got := 0
+	if err := ts.Exec(args[1], args[2:]...); err != nil {
+		coded, ok := errors.AsType[interface {
+			error
+			ExitCode() int
+		}](err)
+		if !ok {
+			ts.Fatalf("%v", err)
+		}
+		got = coded.ExitCode()
+	}
+	if got != want {
+		ts.Fatalf("exit code %d, want %d", got, want)
+	}
+}
+
+// flip changes one bit of a file; a negative offset counts from the end.
+func flip(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("%v", errUsage)
+	}
+	path := ts.MkAbs(args[0])
+	b, err := os.ReadFile(path)
+	ts.Check(err)
+	i, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	if i < 0 {
+		i += len(b)
+	}
+	b[i] ^= 1
+	ts.Check(os.WriteFile(path, b, 0o600))
+}
