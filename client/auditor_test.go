@@ -58,7 +58,7 @@ func TestAuditorTreeHead(t *testing.T) {
 			return head
 		}},
 		{"no entries", client.BadAuditor, func(l *testlog.Log, n, at uint64, root wire.HashValue) *wire.AuditorTreeHead {
-			return signAuditor(t, l, at, 0, root)
+			return signAuditor(t, l, at, 0, wire.HashValue{})
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

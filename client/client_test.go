@@ -295,6 +295,35 @@ func TestLostReply(t *testing.T) {
 	}
 }
 
+// TestIntentIsSavedFirst ends the program while the request is under way.
+func TestIntentIsSavedFirst(t *testing.T) {
+	l := contactLog()
+	store, sent := &memory{}, false
+	var c *client.Client
+	c = newClient(t, l, func(config *client.Config) {
+		config.Store = store
+		config.Service = serviceFunc(func(ctx context.Context, call wire.Call) ([]byte, error) {
+			if call.Operation == wire.OpUpdate {
+				sent = true
+				s, err := client.ParseState(store.saved[len(store.saved)-1], config.State.Log())
+				if err != nil {
+					t.Fatal(err)
+				}
+				if i := s.Owned("alice").Intent; i == nil || string(i.Values[0]) != "mine" {
+					t.Error("the request is sent before it is saved")
+				}
+			}
+			return l.Do(ctx, call)
+		})
+	})
+	if _, err := c.Own(t.Context(), "alice"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := publish(t, c, "alice", "mine"); err != nil || !sent {
+		t.Fatal(err)
+	}
+}
+
 // TestLostReplyAndAttack answers a retry with a value that the owner did not send.
 func TestLostReplyAndAttack(t *testing.T) {
 	l := contactLog()

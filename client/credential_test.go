@@ -75,31 +75,38 @@ func flipCredential(t *testing.T, l *testlog.Log, s *client.State, b []byte) {
 // distinguished entry, and shows bob, who learns later that all was well.
 func TestProvisionalCredential(t *testing.T) {
 	eachKind(t, func(t *testing.T, l *testlog.Log) {
-		l.AuditorBehind = 3
 		l.Advance(100).Value("alice", "a0")
-		for i := range 7 {
+		for i := range 15 {
 			l.Advance(900).Value("somebody", value("somebody", uint32(i)))
 		}
 		bob := walked(t, l, newState(t, l))
 		alice := walked(t, l, newState(t, l))
+		for range 7 {
+			l.Advance(10).Publish(nil)
+		}
 		l.Advance(10).Value("alice", "a1")
-		l.Advance(10).Publish(nil)
 		f, alice := mustSearch(t, l, alice, "alice", nil)
 		if _, err := alice.StandardCredential(f); err == nil {
 			t.Fatal("a standard credential for a version in no distinguished entry")
 		}
 		position := bob.Distinguished()[len(bob.Distinguished())-1].Position
-		call, verify, err := alice.ProvisionalCredential("alice", position)
-		if err != nil {
-			t.Fatal(err)
-		}
-		response, err := l.Do(t.Context(), call)
-		if err != nil {
-			t.Fatal(err)
-		}
-		c, err := verify(response, now(l))
-		if err != nil {
-			t.Fatal(err)
+		var c *wire.Credential
+		for behind := range uint64(12) { // the auditor's head may open subtrees that a credential does not
+			l.AuditorBehind = behind
+			call, verify, err := alice.ProvisionalCredential("alice", position)
+			if err != nil {
+				t.Fatal(err)
+			}
+			response, err := l.Do(t.Context(), call)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if c, err = verify(response, now(l)); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := bob.VerifyCredential(c); err != nil {
+				t.Fatalf("auditor behind by %d: %v", behind, err)
+			}
 		}
 		b, err := c.Append(nil, l.Config.Format())
 		if err != nil {
