@@ -156,13 +156,21 @@ func (w *world) publish(label string, build func(last *record.Link) ([]byte, err
 	if err != nil {
 		return err
 	}
-	reader := client.New(client.Config{Service: w.op.Directory(), State: client.NewState(log), Now: w.now, Policy: client.Policy{Opaque: true}})
+	secret, token, err := w.op.Tokens().Create(context.Background(), directory.ScopeSearch, nil)
+	if err != nil {
+		return err
+	}
+	reader := client.New(client.Config{Service: w.op.Directory(), State: client.NewState(log), Now: w.now,
+		Policy: client.Policy{Opaque: true}, Token: func(string) string { return secret }})
 	var last *record.Link
 	switch l, err := reader.Lookup(context.Background(), label, client.Options{}); {
 	case err == nil:
 		link := record.LinkOf(l.Version, l.Value)
 		last = &link
 	case !errors.Is(err, problem.ErrNoAnswer):
+		return err
+	}
+	if err := w.op.Tokens().Revoke(context.Background(), token.ID); err != nil {
 		return err
 	}
 	value, err := build(last)
