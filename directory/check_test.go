@@ -232,3 +232,39 @@ func TestBackupIsTheLogAsItWas(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestRestore(t *testing.T) {
+	l := newLog(t, nil)
+	backup := func(name string) {
+		t.Helper()
+		config, closeAll := l.parts(t)
+		defer closeAll()
+		if err := config.Store.(*embedded.Store).Backup(ctx, l.path(name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	l.publish(t, "a", 2)
+	backup("older")
+	l.publish(t, "b", 1)
+	backup("newest")
+	if err := embedded.Restore(ctx, l.path("newest"), l.path("kith.db")); !errors.Is(err, os.ErrExist) {
+		t.Errorf("a store was overwritten: %v", err)
+	}
+	if err := embedded.Restore(ctx, l.path("missing"), l.path("elsewhere")); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("a backup that is not there: %v", err)
+	}
+	restore := func(name string) {
+		t.Helper()
+		if err := os.Remove(l.path("kith.db")); err != nil {
+			t.Fatal(err)
+		}
+		if err := embedded.Restore(ctx, l.path(name), l.path("kith.db")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	restore("older")
+	refused(t, l, "a head of 4 entries may have been served")
+	restore("newest")
+	l.publish(t, "c", 1)
+	checkLog(t, l, l.open(t))
+}
