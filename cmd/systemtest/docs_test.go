@@ -223,6 +223,32 @@ func (s *sources) row(t *testing.T, where, functions, tests string) {
 
 var none = regexp.MustCompile(`^(not |—)`)
 
+// TestThreatModel: every attack in docs/threat-model.md has a test that plays
+// it, or says that it has none.
+func TestThreatModel(t *testing.T) {
+	s := readSources(t)
+	rows := 0
+	for n, line := range strings.Split(readDoc(t, "docs/threat-model.md"), "\n") {
+		cells := strings.Split(strings.Trim(line, "|"), "|")
+		if !strings.HasPrefix(line, "|") || len(cells) != 3 || strings.HasPrefix(line, "|-") || strings.HasPrefix(line, "| threat") {
+			continue
+		}
+		rows++
+		where := "docs/threat-model.md:" + strconv.Itoa(n+1)
+		found := false
+		for _, m := range code.FindAllStringSubmatch(cells[2], -1) {
+			s.check(t, where, m[1])
+			found = found || s.tests[m[1]] || filePath.MatchString(m[1])
+		}
+		if !found && !none.MatchString(strings.TrimSpace(cells[2])) {
+			t.Errorf("%s: no test plays this attack", where)
+		}
+	}
+	if rows < 40 {
+		t.Errorf("read only %d rows", rows)
+	}
+}
+
 // TestDocsNameWhatExists holds the other documents to the same.
 func TestDocsNameWhatExists(t *testing.T) {
 	s := readSources(t)
