@@ -100,7 +100,7 @@ func TestHeadersReachTheDirectory(t *testing.T) {
 // TestPanicEndsOneRequest: a fault in one answer is not the end of the directory.
 func TestPanicEndsOneRequest(t *testing.T) {
 	f := newFixtureOf(t, func(context.Context, wire.Call) ([]byte, error) { panic("a bug") })
-	address := listening(t, f, 0)
+	address := listening(t, f, 0, patient)
 	if r, err := http.Post("http://"+address+"/kt/v1/search", MediaType, http.NoBody); err == nil {
 		t.Errorf("an answer of a panic: %d", r.StatusCode)
 	}
