@@ -220,11 +220,11 @@ func (p *program) watch(ctx context.Context, every time.Duration) error {
 			}
 			return s.monitor(ctx)
 		})
-		switch f := (*failure)(nil); {
+		switch {
 		case ctx.Err() != nil:
 			return nil // it was asked to end
 		case err == nil:
-		case pause == 0, errors.As(err, &f) && f.code == exitMisbehaved, asFailure(err).code != exitFailed:
+		case pause == 0, asFailure(err).code != exitFailed: // it never began, or the directory misbehaved
 			return err
 		default:
 			p.warn("%s; trying again in %s", plain(err), pause)
