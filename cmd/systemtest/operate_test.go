@@ -1,0 +1,137 @@
+package systemtest
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/kith-kt/kith/directory/operator"
+)
+
+// TestOperateNamesEverySetting: every flag of kithd, every field of config.json
+// and every metric stands in docs/operate.md.
+func TestOperateNamesEverySetting(t *testing.T) {
+	text := readDoc(t, "docs/operate.md")
+	expect := func(what, name string) {
+		t.Helper()
+		if !regexp.MustCompile(`[^a-z_-]` + name + `\b`).MatchString(text) {
+			t.Errorf("docs/operate.md does not name the %s %s", what, name)
+		}
+	}
+	flags := 0
+	calls(t, "cmd/kithd/*.go", func(method string, args []string) {
+		if len(args) > 1 && strings.HasSuffix(method, "Var") && args[1] != "" {
+			flags++
+			expect("flag", "--"+args[1])
+		}
+	})
+	if flags < 20 {
+		t.Errorf("found only %d flags", flags)
+	}
+	for _, name := range fields(reflect.TypeFor[operator.Config]()) {
+		expect("setting", name)
+	}
+	metrics := 0
+	for _, pattern := range []string{"directory/operator/*.go", "directory/httpapi/*.go"} {
+		literals(t, pattern, func(s string) {
+			if metricName.MatchString(s) {
+				metrics++
+				expect("metric", s)
+			}
+		})
+	}
+	if metrics < 8 {
+		t.Errorf("found only %d metrics", metrics)
+	}
+}
+
+var metricName = regexp.MustCompile(`^kith_[a-z_]+$`)
+
+// fields returns the names that a type has in JSON, with those inside it.
+func fields(of reflect.Type) []string {
+	if of.Kind() == reflect.Pointer {
+		of = of.Elem()
+	}
+	if of.Kind() != reflect.Struct {
+		return nil
+	}
+	var names []string
+	for i := range of.NumField() {
+		f := of.Field(i)
+		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		if name == "" {
+			continue
+		}
+		names = append(append(names, name), fields(f.Type)...)
+	}
+	return names
+}
+
+func parseAll(t *testing.T, pattern string, visit func(ast.Node) bool) {
+	t.Helper()
+	names, err := filepath.Glob(filepath.Join(repository, pattern))
+	if err != nil {
+		t.Fatal(err)
+	}
+	fset := token.NewFileSet()
+	for _, name := range names {
+		if strings.HasSuffix(name, "_test.go") {
+			continue
+		}
+		file, err := parser.ParseFile(fset, name, nil, parser.SkipObjectResolution)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ast.Inspect(file, visit)
+	}
+}
+
+// calls visits the method calls of files: the arguments that are string literals
+// have their value, others are "".
+func calls(t *testing.T, pattern string, visit func(method string, args []string)) {
+	t.Helper()
+	parseAll(t, pattern, func(n ast.Node) bool {
+		call, ok := n.(*ast.CallExpr)
+		if !ok {
+			return true
+		}
+		method, ok := call.Fun.(*ast.SelectorExpr)
+		if !ok {
+			return true
+		}
+		args := make([]string, len(call.Args))
+		for i, a := range call.Args {
+			args[i] = stringOf(a)
+		}
+		visit(method.Sel.Name, args)
+		return true
+	})
+}
+
+func literals(t *testing.T, pattern string, visit func(string)) {
+	t.Helper()
+	parseAll(t, pattern, func(n ast.Node) bool {
+		if l, ok := n.(*ast.BasicLit); ok {
+			visit(stringOf(l))
+		}
+		return true
+	})
+}
+
+func stringOf(e ast.Expr) string {
+	l, ok := e.(*ast.BasicLit)
+	if !ok || l.Kind != token.STRING {
+		return ""
+	}
+	s, err := strconv.Unquote(l.Value)
+	if err != nil {
+		return ""
+	}
+	return s
+}
