@@ -173,7 +173,11 @@ func TestConcurrency(t *testing.T) {
 	done := make(chan int, 3)
 	for range 3 {
 		go func() { done <- f.do(http.MethodPost, "/kt/v1/update", nil).StatusCode }()
-		<-started
+		select {
+		case <-started:
+		case status := <-done:
+			t.Fatalf("an update is turned away: %d", status)
+		}
 	}
 	r := f.do(http.MethodPost, "/kt/v1/distinguished", nil)
 	if r.StatusCode != http.StatusOK {

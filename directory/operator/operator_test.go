@@ -377,6 +377,17 @@ func TestInitLeavesNothing(t *testing.T) {
 	if _, err := operator.Init(dir, bad); err == nil {
 		t.Fatal("a log at no address")
 	}
+	// Somebody else writes a file when most of the log is there already.
+	calls := 0
+	late := operator.Options{Domain: "example.org", Now: func() time.Time {
+		if calls++; calls == 2 {
+			must(t, os.WriteFile(filepath.Join(dir, operator.ConfigFile), nil, 0o600))
+		}
+		return time.Now()
+	}}
+	if _, err := operator.Init(dir, late); !errors.Is(err, fs.ErrExist) {
+		t.Errorf("a log over another: %v", err)
+	}
 	if _, err := operator.Init(dir, operator.Options{Domain: "example.org"}); err != nil {
 		t.Error(err)
 	}
@@ -481,7 +492,11 @@ func TestCheckpoints(t *testing.T) {
 	if again := open(); again.Size != 1 {
 		t.Errorf("the checkpoint went to size %d within the interval", again.Size)
 	}
-	tick <- time.Now()
+	select {
+	case tick <- time.Now():
+	case <-time.After(5 * time.Second):
+		t.Fatal("nobody waits for the interval")
+	}
 	for before := s.Checkpoint(); bytes.Equal(before, s.Checkpoint()) && open().Size == 1; {
 		time.Sleep(time.Millisecond)
 	}
