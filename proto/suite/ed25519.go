@@ -4,6 +4,8 @@ import (
 	stded25519 "crypto/ed25519"
 	"fmt"
 	"slices"
+	"sync"
+	"sync/atomic"
 
 	"github.com/kith-kt/kith/proto/vrf"
 )
@@ -26,7 +28,11 @@ func (s *ed25519Signer) Public() []byte {
 
 func (s *ed25519Signer) Bytes() []byte { return s.key.Seed() }
 
-type ed25519Verifier struct{ key stded25519.PublicKey }
+type ed25519Verifier struct {
+	key   stded25519.PublicKey
+	again atomic.Bool     // a signature was verified before
+	check func() *edCheck // only those pay for it who verify more than one
+}
 
 // parseEd25519Verifier is stricter than the standard library, which takes a
 // point in more than one encoding, and points of small order, under which a
@@ -35,7 +41,9 @@ func parseEd25519Verifier(pub []byte) (Verifier, error) {
 	if _, err := vrf.ParseEd25519PublicKey(pub); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrInvalidKey, err)
 	}
-	return &ed25519Verifier{slices.Clone(pub)}, nil
+	v := &ed25519Verifier{key: slices.Clone(pub)}
+	v.check = sync.OnceValue(func() *edCheck { return newEdCheck(v.key) })
+	return v, nil
 }
 
 // Verify refuses an s that is not reduced and an R that is not the encoding of
@@ -44,7 +52,13 @@ func (v *ed25519Verifier) Verify(msg, sig []byte) error {
 	if len(sig) != stded25519.SignatureSize {
 		return fmt.Errorf("%w: %d bytes, not %d", ErrBadSignature, len(sig), stded25519.SignatureSize)
 	}
-	if !stded25519.Verify(v.key, msg, sig) {
+	var good bool
+	if v.again.Swap(true) {
+		good = v.check().verify(msg, sig)
+	} else {
+		good = stded25519.Verify(v.key, msg, sig)
+	}
+	if !good {
 		return ErrBadSignature
 	}
 	return nil
