@@ -297,9 +297,6 @@ func (l *bulkLoad) commit(ctx context.Context, batch []*block, last bool) error 
 		if err := l.s.commit(ctx, b); err != nil {
 			return err
 		}
-		for _, v := range l.carry {
-			delete(e.labels, string(v.Label)) // not committed
-		}
 		l.recent = append(l.recent, committed{b.batch.Prev.Size, b.batch.Head.Size, e.labels})
 	}
 	for _, block := range batch {

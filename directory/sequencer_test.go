@@ -15,6 +15,7 @@ import (
 	"github.com/kith-kt/kith/proto/prefixtree"
 	"github.com/kith-kt/kith/proto/problem"
 	"github.com/kith-kt/kith/proto/suite"
+	"github.com/kith-kt/kith/proto/vrf"
 	"github.com/kith-kt/kith/proto/wire"
 )
 
@@ -250,6 +251,36 @@ func TestConcurrentUpdatesOfOneLabel(t *testing.T) {
 	}
 }
 
+// "At most one UpdateRequest per label and log entry", even if one follows the other.
+func TestUpdatesOfOneLabelInARow(t *testing.T) {
+	l := newLog(t, nil)
+	s := l.open(t)
+	placed := make(chan *directory.Placement, 3)
+	for n := range uint32(3) {
+		go func() {
+			p, err := s.Submit(ctx, update("alice", n, "x"))
+			if err != nil {
+				t.Error(err)
+			}
+			placed <- p
+		}()
+		for directory.Waiting(s) <= int(n) {
+			time.Sleep(time.Millisecond)
+		}
+	}
+	ended, end := context.WithCancel(ctx)
+	end()
+	if err := s.Run(ended); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		if p := <-placed; p == nil || p.Position != uint64(p.First)+1 {
+			t.Errorf("placed at %+v", p)
+		}
+	}
+	checkLog(t, l, s)
+}
+
 // Updates that wait together share log entries, 255 changes in each, and commits.
 func TestEntriesHold255Changes(t *testing.T) {
 	for _, test := range []struct{ updates, values, entries int }{
@@ -342,6 +373,11 @@ func TestHeartbeats(t *testing.T) {
 	beat(2, 1_005_000)
 	clock.now = time.UnixMilli(2_000_000) // after a downtime
 	beat(3, 2_000_000)
+	clock.now = time.UnixMilli(1_500_000)
+	bulk(t, s, users(0, 1), 1, 0)
+	if h := snapshotOf(t, s).Head(); h.Timestamp != 2_000_000 {
+		t.Errorf("an entry of %d after one of 2000000", h.Timestamp)
+	}
 	checkLog(t, l, s)
 }
 
@@ -497,6 +533,47 @@ func TestBulkLoadBesideUpdates(t *testing.T) {
 	checkLog(t, l, s)
 }
 
+// A watchedVRF tells of every label it evaluates.
+type watchedVRF struct {
+	vrf.PrivateKey
+	label string
+	seen  chan struct{}
+}
+
+func (w *watchedVRF) Evaluate(alpha []byte) wire.VRFOutput {
+	if bytes.Contains(alpha, []byte(w.label)) {
+		select {
+		case w.seen <- struct{}{}:
+		default:
+		}
+	}
+	return w.PrivateKey.Evaluate(alpha)
+}
+
+// A label that is updated after a bulk load has looked at it, and before it is
+// sequenced, gets both values.
+func TestBulkLoadOfALabelThatMovesOn(t *testing.T) {
+	l := newLog(t, func(c *directory.Config) { c.BulkEntries = 1 })
+	watched := &watchedVRF{l.keys.VRF, "mover", make(chan struct{}, 1)}
+	l.keys.VRF = watched
+	s, _ := l.run(t)
+	bulk(t, s, func(yield func(directory.Load, error) bool) {
+		yield(directory.Load{Label: []byte("mover"), Value: []byte("loaded")}, nil)
+		for load := range users(0, 130) { // to the end of the block
+			yield(load, nil)
+		}
+		<-watched.seen
+		submit(t, s, update("mover", 0, "updated"))
+		for load := range users(130, 300) {
+			yield(load, nil)
+		}
+	}, 431, 0)
+	if n, v := current(t, s, "mover"); n != 2 || string(v) != "loaded" {
+		t.Errorf("%d versions, the last one %q", n, v)
+	}
+	checkLog(t, l, s)
+}
+
 func TestAuditorHeads(t *testing.T) {
 	var auditor suite.Signer
 	l := newLog(t, func(c *directory.Config) {
@@ -530,6 +607,13 @@ func TestAuditorHeads(t *testing.T) {
 		if err := s.PutAuditorHead(ctx, &bad); !errors.Is(err, problem.ErrRefused) {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+	early, err := suite.SignAuditorTreeHead(auditor, &l.config.Log, head.Timestamp-1, head.Size, head.Root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.PutAuditorHead(ctx, early); !errors.Is(err, problem.ErrRefused) {
+		t.Errorf("a timestamp that is not the rightmost entry's: %v", err)
 	}
 	if err := s.PutAuditorHead(ctx, good); err != nil {
 		t.Fatal(err)

@@ -185,13 +185,22 @@ func testRefused(t *testing.T, open Open) {
 	m := newModel(6)
 	commit(t, s, m.batch(t, []change{{"a", 2}}))
 	for name, spoil := range map[string]func(b *directory.Batch){
-		"version too great": func(b *directory.Batch) { b.Entries[0].Values[0].Version++ },
-		"version repeated":  func(b *directory.Batch) { b.Entries[0].Values[0].Version-- },
-		"version twice":     func(b *directory.Batch) { b.Entries[1].Values[0].Version-- },
-		"no entries":        func(b *directory.Batch) { b.Entries = nil },
-		"size too great":    func(b *directory.Batch) { b.Head.Size++ },
-		"log node missing":  func(b *directory.Batch) { b.LogNodes = b.LogNodes[1:] },
-		"audit node extra":  func(b *directory.Batch) { b.AuditNodes = append(b.AuditNodes, b.AuditNodes[0]) },
+		"version too great":  func(b *directory.Batch) { b.Entries[0].Values[0].Version++ },
+		"version repeated":   func(b *directory.Batch) { b.Entries[0].Values[0].Version-- },
+		"version twice":      func(b *directory.Batch) { b.Entries[1].Values[0].Version-- },
+		"first version is 1": func(b *directory.Batch) { b.Entries[0].Values[1].Version++ },
+		"versions left out": func(b *directory.Batch) {
+			b.Entries[0].Values[0].Version++
+			b.Entries[1].Values[0].Version++
+		},
+		"versions there already": func(b *directory.Batch) {
+			b.Entries[0].Values[0].Version--
+			b.Entries[1].Values[0].Version--
+		},
+		"no entries":       func(b *directory.Batch) { b.Entries = nil },
+		"size too great":   func(b *directory.Batch) { b.Head.Size++ },
+		"log node missing": func(b *directory.Batch) { b.LogNodes = b.LogNodes[1:] },
+		"audit node extra": func(b *directory.Batch) { b.AuditNodes = append(b.AuditNodes, b.AuditNodes[0]) },
 		"256 values": func(b *directory.Batch) {
 			b.Entries[0].Values = make([]directory.Value, 256)
 		},
