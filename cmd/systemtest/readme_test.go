@@ -1,0 +1,179 @@
+package systemtest
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/kith-kt/kith/directory/keyfile"
+)
+
+// TestReadmeExample: README's Go code is the code that TestEmbed runs.
+func TestReadmeExample(t *testing.T) {
+	source, err := os.ReadFile("embed_test.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	blocks := regexp.MustCompile("(?s)```go\n(.*?)```").FindAllStringSubmatch(readDoc(t, "README.md"), -1)
+	if len(blocks) == 0 {
+		t.Fatal("README.md has no Go code")
+	}
+	for _, b := range blocks {
+		if !strings.Contains(string(source), b[1]) {
+			t.Errorf("README.md has code that embed_test.go has not:\n%s", b[1])
+		}
+	}
+}
+
+// debianKeyring is the keyring of Debian's developers, or "".
+func debianKeyring() string {
+	for _, suffix := range []string{"gpg", "pgp"} {
+		path := "/usr/share/keyrings/debian-keyring." + suffix
+		if _, err := os.Stat(path); err == nil {
+			return path
+		}
+	}
+	return ""
+}
+
+// anyAddress returns an address of the keyring that an import publishes, and the
+// fingerprint of its key as gpg writes it.
+func anyAddress(keyring string) (address, fingerprint string, err error) {
+	file, err := os.Open(keyring)
+	if err != nil {
+		return "", "", err
+	}
+	defer file.Close()
+	for e, err := range keyfile.OpenPGP(file, time.Now()) {
+		if err != nil {
+			return "", "", err
+		}
+		if e.Skipped == "" && len(e.Keys) == 1 {
+			return e.Label, strings.TrimPrefix(e.Keys[0].Fingerprint(), "0x"), nil
+		}
+	}
+	return "", "", errors.New("the keyring has no usable key")
+}
+
+// TestReadme runs the commands that README.md marks as runnable, as they stand
+// there, but for the programs being built before, the port being a free one, and
+// ADDRESS being an address.
+func TestReadme(t *testing.T) {
+	if testing.Short() {
+		t.Skip("builds both programs")
+	}
+	bin := t.TempDir()
+	build := exec.Command("go", "build", "-o", bin, "./cmd/kithd", "./cmd/kith")
+	build.Dir = repository
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	blocks := map[string]string{}
+	for _, m := range regexp.MustCompile("(?s)<!-- run: ([a-z]+) -->\n```sh\n(.*?)```").FindAllStringSubmatch(readDoc(t, "README.md"), -1) {
+		blocks[m[1]] = m[2]
+	}
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/readme",
+		RequireExplicitExec: true,
+		Setup: func(e *testscript.Env) error {
+			e.Setenv("PATH", bin+string(os.PathListSeparator)+e.Getenv("PATH"))
+			e.Setenv("KITH_HOME", filepath.Join(e.WorkDir, "home"))
+			e.Setenv("GNUPGHOME", filepath.Join(e.WorkDir, "gnupg"))
+			ln, err := net.Listen("tcp", "127.0.0.1:0")
+			if err != nil {
+				return err
+			}
+			e.Setenv("LISTEN", ln.Addr().String())
+			ln.Close()
+			if keyring := debianKeyring(); keyring != "" {
+				address, fingerprint, err := anyAddress(keyring)
+				if err != nil {
+					return err
+				}
+				e.Setenv("KEYRING", keyring)
+				e.Setenv("ADDRESS", address)
+				e.Setenv("FINGERPRINT", fingerprint)
+			}
+			return os.Mkdir(filepath.Join(e.WorkDir, "gnupg"), 0o700)
+		},
+		Condition: func(name string) (bool, error) {
+			if name != "keyring" {
+				return false, fmt.Errorf("unknown condition %q", name)
+			}
+			_, err := exec.LookPath("gpg")
+			there := err == nil && debianKeyring() != ""
+			if !there && os.Getenv("CI") != "" {
+				return false, errors.New("gnupg and debian-keyring are required when CI is set")
+			}
+			return there, nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"readme": func(ts *testscript.TestScript, neg bool, args []string) {
+				if neg || len(args) != 1 || blocks[args[0]] == "" {
+					ts.Fatalf("usage: readme BLOCK; README.md has %d", len(blocks))
+				}
+				runBlock(ts, blocks[args[0]])
+			},
+		},
+	})
+}
+
+// runBlock runs the lines of a block. What ends in "&" goes on in the background,
+// once it listens.
+func runBlock(ts *testscript.TestScript, block string) {
+	replace := strings.NewReplacer(
+		"go run ./cmd/kithd", "kithd",
+		"127.0.0.1:8080", ts.Getenv("LISTEN"),
+		"/usr/share/keyrings/debian-keyring.gpg", ts.Getenv("KEYRING"),
+		"ADDRESS", ts.Getenv("ADDRESS"),
+	)
+	for line := range strings.Lines(block) {
+		line = strings.TrimSpace(replace.Replace(line))
+		foreground, background := strings.CutSuffix(line, "&")
+		var out, problems bytes.Buffer
+		cmd := exec.Command("sh", "-c", "exec "+foreground)
+		if !background {
+			cmd = exec.Command("sh", "-ec", line)
+			cmd.Stdout = &out
+		}
+		cmd.Dir, cmd.Stderr = ts.MkAbs("."), &problems
+		for _, name := range []string{"PATH", "HOME", "KITH_HOME", "GNUPGHOME", "TMPDIR"} {
+			cmd.Env = append(cmd.Env, name+"="+ts.Getenv(name))
+		}
+		ts.Logf("$ %s", line)
+		if background {
+			startServer(ts, cmd)
+			continue
+		}
+		err := cmd.Run()
+		fmt.Fprint(ts.Stdout(), out.String())
+		fmt.Fprint(ts.Stderr(), problems.String())
+		if err != nil {
+			ts.Fatalf("%v", err)
+		}
+	}
+}
+
+func startServer(ts *testscript.TestScript, cmd *exec.Cmd) {
+	out, err := cmd.StdoutPipe()
+	ts.Check(err)
+	ts.Check(cmd.Start())
+	ts.Defer(func() {
+		cmd.Process.Signal(os.Interrupt)
+		cmd.Wait()
+	})
+	if line, err := bufio.NewReader(out).ReadString('\n'); err != nil || !strings.HasPrefix(line, "listening on ") {
+		ts.Fatalf("the server says %q: %v", line, err)
+	}
+}
