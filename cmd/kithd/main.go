@@ -63,6 +63,7 @@ func newRoot() *cobra.Command {
 		newFingerprintCommand(),
 		newDocumentCommand(),
 		newDemoCommand(),
+		newBenchCommand(),
 	)
 	return root
 }

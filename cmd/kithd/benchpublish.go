@@ -1,0 +1,120 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/kith-kt/kith/directory"
+	"github.com/kith-kt/kith/proto/suite"
+	"github.com/kith-kt/kith/proto/wire"
+)
+
+// evaluations is the floor of publishing: n evaluations of the log's VRF.
+func (l *benchLog) evaluations(n int) work {
+	return work{n, func() error {
+		for i := range n {
+			l.keys.VRF.Evaluate(suite.VRFInput(benchLabel(i), 7))
+		}
+		return nil
+	}}
+}
+
+// publish fills both logs, and measures publishing while it does.
+func (b *bench) publish(small, large *benchLog) error {
+	b.say("loading %d labels into a small log", b.scale.small)
+	atSmall, err := b.publishOneCore(small, 1, b.scale.small)
+	if err != nil {
+		return err
+	}
+
+	n := b.scale.labels - b.scale.oneCore
+	b.say("loading %d labels into a large log", n)
+	p := newProgress(b.log, "loading", int64(n), false)
+	before, _, err := compare(5, large.evaluations(500))
+	if err != nil {
+		return err
+	}
+	began := time.Now()
+	if err := large.load(b.ctx, n, func(done directory.BulkProgress) { p.set(int64(done.Added)) }); err != nil {
+		return err
+	}
+	rate := float64(n) / time.Since(began).Seconds()
+	p.end()
+	after, _, err := compare(5, large.evaluations(500))
+	if err != nil {
+		return err
+	}
+	evaluation := (before[0] + after[0]) / 2
+
+	b.say("loading %d more on one core", b.scale.oneCore)
+	slices := max(1, b.scale.oneCore/fullCommit)
+	atLarge, err := b.publishOneCore(large, slices, b.scale.oneCore/slices)
+	if err != nil {
+		return err
+	}
+	info, err := os.Stat(large.file())
+	if err != nil {
+		return err
+	}
+	b.report.atMost(fmt.Sprintf("publish, bulk: CPU per label at %d labels, one core", large.labels), atLarge, 1.6, "× VRF evaluation")
+	b.report.note("publish, bulk, on two cores", rate, "labels/s")
+	b.report.atLeast("publish, bulk: labels on two cores ÷ VRF evaluations on one", rate*evaluation.Seconds(), 1.1, "")
+	b.report.atLeast(fmt.Sprintf("growth: publish rate at %d labels", large.labels), 100*atSmall/atLarge, 85, fmt.Sprintf("%% of that at %d", small.labels))
+	b.report.atMost(fmt.Sprintf("disk per label at %d labels, 64-byte values", large.labels), float64(info.Size())/float64(large.labels), 900, "B")
+	return nil
+}
+
+// publishOneCore loads some labels on one core, a number of times, and returns
+// what one costs in units of a VRF evaluation.
+func (b *bench) publishOneCore(l *benchLog, times, labels int) (float64, error) {
+	_, ratios, err := compare(times, l.evaluations(2000), work{labels, func() error { return l.load(b.ctx, labels, nil) }})
+	if err != nil {
+		return 0, err
+	}
+	return ratios[1], nil
+}
+
+// groupCommit is the sequencer's default interval.
+const groupCommit = 20 * time.Millisecond
+
+// singleUpdate publishes labels one after another, each when the one before was
+// acknowledged, so that every one of them waits for the interval to end.
+func (b *bench) singleUpdate(l *benchLog) error {
+	b.say("publishing %d updates one by one", b.scale.updates)
+	ctx, cancel := context.WithCancel(b.ctx)
+	done := make(chan error, 1)
+	l.clock.run()
+	go func() { done <- l.sequencer.Run(ctx) }()
+	stop := func() error { cancel(); return <-done }
+	times, err := l.updates(ctx, b.scale.updates)
+	if err := errors.Join(err, stop()); err != nil {
+		return err
+	}
+	bound := groupCommit + 2*b.floors.fsync
+	b.report.atMost("single update, acknowledged and durable, p50 (bound: group-commit interval + 2 fsyncs)", millis(median(times)), millis(bound), "ms")
+	return nil
+}
+
+// updates returns how long each of n updates took, to the bytes of the response.
+func (l *benchLog) updates(ctx context.Context, n int) ([]time.Duration, error) {
+	var times []time.Duration
+	for i := range n {
+		request := wire.UpdateRequest{
+			Label:  fmt.Appendf(nil, "update%d@bench.example", i),
+			Values: []wire.LabelValue{{Value: make([]byte, 64)}},
+		}
+		body, err := request.Append(nil, l.config.Format())
+		if err != nil {
+			return nil, err
+		}
+		began := time.Now()
+		if _, err := l.directory.Do(ctx, wire.Call{Operation: wire.OpUpdate, Body: body}); err != nil {
+			return nil, err
+		}
+		times = append(times, time.Since(began))
+	}
+	return times, nil
+}
