@@ -15,14 +15,6 @@ func median[T cmp.Ordered](values []T) T {
 	return values[len(values)/2]
 }
 
-func mean(values []float64) float64 {
-	sum := 0.0
-	for _, v := range values {
-		sum += v
-	}
-	return sum / float64(len(values))
-}
-
 // onCores runs f with at most n cores.
 func onCores(n int, f func() error) error {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(n))
