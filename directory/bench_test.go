@@ -115,3 +115,13 @@ func benchmarkBulkLoad(b *testing.B, l *testLog, n int) {
 	}
 	b.ReportMetric(float64(info.Sys().(*syscall.Stat_t).Blocks*512)/float64(n), "disk-B/label")
 }
+
+// BenchmarkUpdate is one update after another, each acknowledged and durable,
+// from a system that is idle otherwise.
+func BenchmarkUpdate(b *testing.B) {
+	l := newLog(b, func(c *directory.Config) { c.Interval = time.Nanosecond })
+	s, _ := l.run(b)
+	for n := uint32(0); b.Loop(); n++ {
+		submit(b, s, update(fmt.Sprint(n), 0, "value"))
+	}
+}
