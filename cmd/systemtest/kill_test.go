@@ -29,6 +29,8 @@ type writer struct {
 	tried        []string // every value sent, in order
 	acknowledged map[uint32]string
 	last         uint32 // the greatest acknowledged version
+	found        int    // how many of tried lie before what check will look for
+	checked      uint32 // versions before it were checked
 }
 
 // A disk holds the state that a client saved.
@@ -100,17 +102,19 @@ func (w *writer) write(ctx context.Context, count *atomic.Int64) error {
 // check holds the log against what was acknowledged: nothing is missing, nothing
 // came twice, and nothing was never sent.
 func (w *writer) check(ctx context.Context, observer *client.Client) error {
-	if len(w.acknowledged) == 0 {
+	if len(w.acknowledged) == 0 || w.checked > w.last {
 		return nil
 	}
-	links, err := observer.History(ctx, w.label, 0)
+	links, err := observer.History(ctx, w.label, w.checked)
 	if err != nil {
 		return fmt.Errorf("%s: %w", w.label, err)
 	}
-	if uint32(len(links)) <= w.last {
-		return fmt.Errorf("%s: version %d was acknowledged, and there are %d", w.label, w.last, len(links))
+	if links[0].Version != w.checked {
+		return fmt.Errorf("%s: the history begins at version %d", w.label, links[0].Version)
 	}
-	rest := w.tried
+	if n := w.checked + uint32(len(links)); n <= w.last {
+		return fmt.Errorf("%s: version %d was acknowledged, and there are %d", w.label, w.last, n)
+	}
 	for _, l := range links {
 		if l.Found == nil {
 			return fmt.Errorf("%s: version %d is lost", w.label, l.Version)
@@ -119,11 +123,12 @@ func (w *writer) check(ctx context.Context, observer *client.Client) error {
 		if acknowledged, ok := w.acknowledged[l.Version]; ok && acknowledged != value {
 			return fmt.Errorf("%s: version %d was acknowledged with another value", w.label, l.Version)
 		}
-		i := slices.Index(rest, value)
+		i := slices.Index(w.tried[w.found:], value)
 		if i < 0 {
 			return fmt.Errorf("%s: version %d was never sent, or came twice", w.label, l.Version)
 		}
-		rest = rest[i+1:]
+		w.found += i + 1
+		w.checked = l.Version + 1
 	}
 	return nil
 }

@@ -60,10 +60,17 @@ const patience = 30 * time.Second
 // run runs a program to its end and returns what it said.
 func run(t testing.TB, name string, args ...string) (stdout, stderr string, code int) {
 	t.Helper()
+	return runIn(t, nil, name, args...)
+}
+
+// runIn runs a program with additions to the environment.
+func runIn(t testing.TB, environment []string, name string, args ...string) (stdout, stderr string, code int) {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 2*patience)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, program(t, name), args...)
 	var out, err bytes.Buffer
+	cmd.Env = append(os.Environ(), environment...)
 	cmd.Stdout, cmd.Stderr = &out, &err
 	if e := cmd.Run(); e != nil {
 		exit, ok := errors.AsType[*exec.ExitError](e)
