@@ -11,10 +11,6 @@ import (
 	"github.com/kith-kt/kith/proto/wire"
 )
 
-// Recent is the definition of a "recent" distinguished log entry that users and
-// directories of Kith share ("Walking Distinguished Heads").
-var Recent = combined.Recent{Count: 8}
-
 // A Walked is the proved result of a Walk.
 type Walked struct {
 	Positions []uint64 // of the distinguished log entries met, ascending
@@ -38,7 +34,7 @@ func (s *State) Walk(stop *uint64) (wire.Call, Verify[*Walked], error) {
 		if err != nil {
 			return nil, nil, err
 		}
-		positions, err := a.view.Distinguished(Recent, stop) // step 1
+		positions, err := a.view.Distinguished(combined.KithRecent, stop) // step 1
 		if err != nil {
 			return nil, nil, unproved(err)
 		}
@@ -71,7 +67,7 @@ func (s *State) withDistinguished(result *combined.Result, positions []uint64) *
 		d := &Distinguished{Position: pos, Entry: retained.Frontier[len(retained.Frontier)-1], Root: root, Retained: retained}
 		next.distinguished = slices.Insert(next.distinguished, i, d)
 	}
-	if extra := len(next.distinguished) - Recent.Count; extra > 0 {
+	if extra := len(next.distinguished) - combined.KithRecent.Count; extra > 0 {
 		next.distinguished = next.distinguished[extra:]
 	}
 	return next

@@ -11,10 +11,6 @@ import (
 	"github.com/kith-kt/kith/proto/wire"
 )
 
-// Recent is the definition of a "recent" distinguished log entry ("Walking
-// Distinguished Heads", "Algorithm") that directories and users share.
-var Recent = combined.Recent{Count: 8}
-
 // ReadConfig is what a Directory needs beside its Sequencer. Zero values of the
 // optional fields are good.
 type ReadConfig struct {

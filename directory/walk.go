@@ -3,6 +3,7 @@ package directory
 import (
 	"context"
 
+	"github.com/kith-kt/kith/proto/combined"
 	"github.com/kith-kt/kith/proto/wire"
 )
 
@@ -16,7 +17,7 @@ func (d *Directory) distinguished(_ context.Context, _ *wire.Call, request *wire
 	if err := a.update(); err != nil {
 		return nil, err
 	}
-	if _, err := a.view.Distinguished(Recent, request.Stop); err != nil {
+	if _, err := a.view.Distinguished(combined.KithRecent, request.Stop); err != nil {
 		return nil, err
 	}
 	proof, err := a.finish()

@@ -15,6 +15,9 @@ type Recent struct {
 	Window uint64 // younger than the rightmost entry by less than this, in ms; 0: no such bound
 }
 
+// KithRecent is the definition that directories and clients of Kith share.
+var KithRecent = Recent{Count: 8}
+
 // Distinguished walks the recent distinguished entries to the right of stop (nil:
 // none given), and returns their positions, ascending ("Walking Distinguished
 // Heads", "Algorithm").

@@ -11,9 +11,6 @@ import (
 	"github.com/kith-kt/kith/proto/wire"
 )
 
-// Recent is the log's definition of recent distinguished entries.
-var Recent = combined.Recent{Count: 8}
-
 // Do answers one request, as client.Service has it.
 func (l *Log) Do(_ context.Context, call wire.Call) ([]byte, error) {
 	l.Calls[call.Operation]++
@@ -344,7 +341,7 @@ func (l *Log) Distinguished(req *wire.DistinguishedRequest) (*wire.Distinguished
 	if err != nil {
 		return nil, err
 	}
-	if _, err := r.view.Distinguished(Recent, req.Stop); err != nil {
+	if _, err := r.view.Distinguished(combined.KithRecent, req.Stop); err != nil {
 		return nil, err
 	}
 	resp := &wire.DistinguishedResponse{FullTreeHead: r.full}
