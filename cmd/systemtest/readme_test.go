@@ -73,12 +73,7 @@ func TestReadme(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds both programs")
 	}
-	bin := t.TempDir()
-	build := exec.Command("go", "build", "-o", bin, "./cmd/kithd", "./cmd/kith")
-	build.Dir = repository
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
+	bin := filepath.Dir(program(t, "kithd"))
 	blocks := map[string]string{}
 	for _, m := range regexp.MustCompile("(?s)<!-- run: ([a-z]+) -->\n```sh\n(.*?)```").FindAllStringSubmatch(readDoc(t, "README.md"), -1) {
 		blocks[m[1]] = m[2]
