@@ -404,6 +404,7 @@ func TestInitOptions(t *testing.T) {
 		"an idle auditor":        {Domain: "example.org", Auditor: &operator.Auditor{PublicKey: make([]byte, 32)}},
 		"a bad auditor":          {Domain: "example.org", Mode: operator.ModeThirdPartyAuditing, Auditor: &operator.Auditor{PublicKey: []byte("short")}},
 		"a lifetime too short":   {Domain: "example.org", MaximumLifetime: time.Hour},
+		"a lifetime of a window": {Domain: "example.org", MaximumLifetime: operator.DefaultWindow},
 		"a negative window":      {Domain: "example.org", ReasonableMonitoringWindow: -1},
 		"an unknown search":      {Domain: "example.org", Search: "nobody"},
 		"values without end":     {Domain: "example.org", MaxValue: 1 << 30},

@@ -66,8 +66,8 @@ type Options struct {
 	// MaxBehind is how old a head may be. Without updates there is a heartbeat
 	// at half of it. Default 24 h.
 	MaxBehind time.Duration
-	// MaximumLifetime is after what time log entries expire; 0: never. Else at
-	// least the window.
+	// MaximumLifetime is after what time log entries expire; 0: never. Else more
+	// than the window.
 	MaximumLifetime time.Duration
 
 	// Search is "public" (default) or "token".
@@ -216,8 +216,8 @@ func (c *Config) check() error {
 	switch {
 	case l.MaximumLifetime < 0:
 		return errors.New("maximum_lifetime is negative")
-	case l.MaximumLifetime > 0 && l.MaximumLifetime < l.ReasonableMonitoringWindow:
-		return errors.New("maximum_lifetime is shorter than the reasonable monitoring window")
+	case l.MaximumLifetime > 0 && l.MaximumLifetime <= l.ReasonableMonitoringWindow: // a MUST of "Maximum Lifetime"
+		return errors.New("maximum_lifetime is not longer than the reasonable monitoring window")
 	case (l.Auditor != nil) != (l.Mode == ModeThirdPartyAuditing):
 		return errors.New("an auditor belongs to mode third-party-auditing, and to no other")
 	case l.Auditor != nil && l.Auditor.MaxLag < Duration(time.Millisecond):
