@@ -147,8 +147,11 @@ func TestKilledAtAnyMoment(t *testing.T) {
 			t.Fatalf("after kill %d: size %d after size %d", kill, snap.Head().Size, size)
 		}
 		size = snap.Head().Size
-		if err := directory.Check(ctx, snap, &l.config.Log, directory.CheckOptions{}); err != nil {
-			t.Fatalf("after kill %d: %v", kill, err)
+		if kill < 4 || kill%10 == 9 { // it takes longer and longer
+			if err := directory.Check(ctx, snap, &l.config.Log, directory.CheckOptions{}); err != nil {
+				t.Fatalf("after kill %d: %v", kill, err)
+			}
+			t.Logf("after kill %d: %d versions acknowledged, %d log entries", kill, len(acked), size)
 		}
 		snap.Release()
 		closeAll()
