@@ -117,6 +117,7 @@ func (a *answer) settle(now time.Time) (*State, error) {
 	}
 	next := s.clone()
 	next.head = &Head{Tree: a.full.TreeHead, Auditor: a.full.AuditorTreeHead, Root: result.Root, Retained: result.Next}
+	next.dropExpired()
 	return next, nil
 }
 

@@ -128,7 +128,11 @@ func (c *Client) History(ctx context.Context, name string, from uint32) (links [
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	defer c.finish(&err)
+	defer func() {
+		if !c.finish(&err) {
+			links = nil
+		}
+	}()
 	greatest, err := c.search(ctx, name, nil)
 	if err != nil {
 		return nil, err

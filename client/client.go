@@ -92,10 +92,12 @@ func (c *Client) save() error {
 
 // finish saves what an operation verified, even if it failed later on. No
 // result leaves before its state is durable.
-func (c *Client) finish(err *error) {
-	if e := c.save(); e != nil && *err == nil {
+func (c *Client) finish(err *error) (saved bool) {
+	e := c.save()
+	if e != nil && *err == nil {
 		*err = e
 	}
+	return e == nil
 }
 
 // begin starts to trace the exchanges of an operation on a label.
@@ -173,7 +175,7 @@ func (c *Client) diagnose(ctx context.Context, err error) error {
 	case theirs.Tree.TreeSize == ours.Tree.TreeSize && theirs.Root != ours.Root:
 		finding.Kind = Forked
 		finding.Detail = fmt.Sprintf("it has signed two different logs of %d entries", ours.Tree.TreeSize)
-	case theirs.Tree.TreeSize > ours.Tree.TreeSize && !c.continues(ctx):
+	case theirs.Tree.TreeSize > ours.Tree.TreeSize && c.broken(ctx):
 		finding.Kind = Forked
 		finding.Detail = fmt.Sprintf("it signs a log of %d entries for newcomers, and cannot show that it continues the %d entries seen before", theirs.Tree.TreeSize, ours.Tree.TreeSize)
 	default:
@@ -185,12 +187,15 @@ func (c *Client) diagnose(ctx context.Context, err error) error {
 	return finding
 }
 
-// continues reports whether the directory can show a newer head that continues the state's.
-func (c *Client) continues(ctx context.Context) bool {
+// broken reports whether the directory, asked for a newer head that continues the
+// state's, shows one that does not, or refuses. Not to be reached, or too busy,
+// proves nothing.
+func (c *Client) broken(ctx context.Context) bool {
 	call, verify, err := c.state.Walk(nil)
 	if err != nil {
 		return false
 	}
 	_, _, _, err = exchange(ctx, c, c.state, "", call, verify)
-	return err == nil
+	_, found := errors.AsType[*Misbehaviour](err)
+	return found || declined(err, problem.ErrRefused, problem.ErrMalformed, problem.ErrNoAnswer)
 }

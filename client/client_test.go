@@ -152,8 +152,11 @@ func TestUnsavedStateIsNoResult(t *testing.T) {
 	full := errors.New("disk full")
 	store := &memory{err: full}
 	c := newClient(t, l, func(config *client.Config) { config.Store = store })
-	if _, err := c.Lookup(t.Context(), "alice", client.Options{}); !errors.Is(err, full) {
-		t.Fatalf("got %v", err)
+	if got, err := c.Lookup(t.Context(), "alice", client.Options{}); !errors.Is(err, full) || got != nil {
+		t.Fatalf("got %+v, %v", got, err)
+	}
+	if got, err := c.History(t.Context(), "alice", 0); !errors.Is(err, full) || got != nil {
+		t.Fatalf("got %+v, %v", got, err)
 	}
 	store.err = nil
 	lookup(t, c, "alice")
@@ -367,8 +370,11 @@ func TestWithheldFromOwner(t *testing.T) {
 	l := contactLog()
 	s := &switchboard{Service: l}
 	c := newClient(t, l, func(config *client.Config) { config.Service = s })
-	if _, err := c.Own(t.Context(), "alice"); err != nil {
-		t.Fatal(err)
+	unaware := newClient(t, l, func(config *client.Config) { config.Service = s })
+	for _, owner := range []*client.Client{c, unaware} {
+		if _, err := owner.Own(t.Context(), "alice"); err != nil {
+			t.Fatal(err)
+		}
 	}
 	l.Advance(10).Value("alice", "not mine")
 	s.Service = serviceFunc(func(ctx context.Context, call wire.Call) ([]byte, error) {
@@ -382,15 +388,81 @@ func TestWithheldFromOwner(t *testing.T) {
 		t.Fatal(err)
 	}
 	wantKind(t, m.Err(), client.Withheld)
-	// It hides the version from searches too; then monitoring does not come to its end.
+	// It hides the version from searches too: too late for an owner to whom it was
+	// proved, and for another one monitoring does not come to its end.
 	s.deny = problem.ErrNoAnswer
 	for range 9 {
 		l.Advance(900).Publish(nil)
 	}
-	if m, err = c.Monitor(t.Context()); err != nil {
+	for owner, kind := range map[*client.Client]client.Kind{c: client.Withheld, unaware: client.Unexpected} {
+		if m, err = owner.Monitor(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		wantKind(t, m.Err(), kind)
+	}
+	_, err = c.Publish(t.Context(), "alice", func(*client.Found) ([]byte, error) {
+		t.Error("a version is to follow none, where one was proved")
+		return []byte("mine"), nil
+	})
+	wantKind(t, err, client.Withheld)
+	if found, _ := errors.AsType[*client.Misbehaviour](err); found.Evidence == nil {
+		t.Error("nothing in evidence")
+	}
+}
+
+// TestForkFoundWhileMonitoring: what a closer look found is not taken for less.
+func TestForkFoundWhileMonitoring(t *testing.T) {
+	l := testlog.New(wire.KT_128_SHA256_Ed25519, wire.ContactMonitoring, func(c *wire.Configuration) { c.ReasonableMonitoringWindow = 60_000 })
+	l.Advance(10).Publish(nil)
+	l.Advance(10).Value("alice", "a")
+	s := &switchboard{Service: l}
+	c := newClient(t, l, func(config *client.Config) { config.Service = s })
+	lookup(t, c, "alice")
+	fork := l.Truncated(l.Size() - 1)
+	fork.Value("alice", "the attacker's key")
+	walked := false
+	s.Service = serviceFunc(func(ctx context.Context, call wire.Call) ([]byte, error) {
+		switch {
+		case call.Operation == wire.OpContactMonitor:
+			return nil, problem.ErrRefused
+		case !walked:
+			walked = true
+			return l.Do(ctx, call)
+		}
+		return fork.Do(ctx, call)
+	})
+	m, err := c.Monitor(t.Context())
+	if err != nil {
 		t.Fatal(err)
 	}
-	wantKind(t, m.Err(), client.Unexpected)
+	wantKind(t, m.Err(), client.Forked)
+	if found, _ := errors.AsType[*client.Misbehaviour](m.Err()); found.Against == nil {
+		t.Error("the other log is not in evidence")
+	}
+}
+
+// TestBusyIsNoFork has an honest log decline, and be busy when it is looked at more closely.
+func TestBusyIsNoFork(t *testing.T) {
+	l, _ := grown(t, wire.KT_128_SHA256_Ed25519, wire.ContactMonitoring, nil)
+	s := &switchboard{Service: l}
+	c := newClient(t, l, func(config *client.Config) { config.Service = s })
+	lookup(t, c, "alice")
+	l.Advance(100).Publish(nil)
+	for _, busy := range []error{problem.ErrUnavailable, &problem.RateLimit{}, context.DeadlineExceeded} {
+		calls := 0
+		s.Service = serviceFunc(func(ctx context.Context, call wire.Call) ([]byte, error) {
+			switch calls++; calls {
+			case 1:
+				return nil, problem.ErrRefused
+			case 2: // somebody new is answered
+				return l.Do(ctx, call)
+			}
+			return nil, busy
+		})
+		if _, err := c.Lookup(t.Context(), "alice", client.Options{}); !errors.Is(err, problem.ErrRefused) || errors.As(err, new(*client.Misbehaviour)) {
+			t.Errorf("%v: got %v", busy, err)
+		}
+	}
 }
 
 // TestUnwatchable has the directory refuse contact monitoring.

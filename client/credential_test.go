@@ -235,6 +235,44 @@ func TestDistinguishedHead(t *testing.T) {
 	})
 }
 
+// TestMUSTNOTRestOnExpiredEntries: a definition of "recent" includes no expired
+// distinguished log entry, however few there are ("Walking Distinguished Heads").
+func TestMUSTNOTRestOnExpiredEntries(t *testing.T) {
+	for _, how := range []string{"walk", "search"} {
+		l := testlog.New(wire.KT_128_SHA256_Ed25519, wire.ContactMonitoring, func(c *wire.Configuration) { c.MaximumLifetime = ptr(uint64(3_000)) })
+		l.Advance(1_500).Value("alice", "a")
+		for range 3 {
+			l.Advance(500).Publish(nil)
+		}
+		_, s, err := walk(t, l, newState(t, l), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f, s := mustSearch(t, l, s, "alice", nil)
+		c, err := s.StandardCredential(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.VerifyCredential(c); err != nil {
+			t.Fatal(err)
+		}
+		for range 3 {
+			l.Advance(2_000).Publish(nil)
+		}
+		if how == "walk" {
+			_, s, err = walk(t, l, s, nil)
+		} else {
+			_, s, err = search(t, l, s, "alice", nil)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.VerifyCredential(c); !errors.Is(err, client.ErrNotRecent) {
+			t.Errorf("%s: a credential on an expired log entry: %v", how, err)
+		}
+	}
+}
+
 // TestCompareRoots holds the function against the draft's compare_roots.
 func TestCompareRoots(t *testing.T) {
 	roots := func(s string) (out []wire.HashValue) {

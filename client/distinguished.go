@@ -70,7 +70,17 @@ func (s *State) withDistinguished(result *combined.Result, positions []uint64) *
 	if extra := len(next.distinguished) - combined.KithRecent.Count; extra > 0 {
 		next.distinguished = next.distinguished[extra:]
 	}
+	next.dropExpired()
 	return next
+}
+
+// dropExpired drops distinguished log entries that have expired under the newest
+// head, which no definition of "recent" may include.
+func (s *State) dropExpired() {
+	lifetime, now := s.log.params.MaximumLifetime, s.head.Time()
+	for lifetime != 0 && len(s.distinguished) > 0 && now-s.distinguished[0].Entry.Timestamp >= lifetime {
+		s.distinguished = s.distinguished[1:]
+	}
 }
 
 func (s *State) findDistinguished(pos uint64) (int, bool) {

@@ -3,6 +3,7 @@ package client
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -80,6 +81,15 @@ func (e *Misbehaviour) Error() string {
 
 // Unwrap returns the fault underneath.
 func (e *Misbehaviour) Unwrap() error { return e.Err }
+
+// declined reports whether err is the directory's declining for one of the
+// reasons. A finding is not, whatever it wraps: it says more.
+func declined(err error, reasons ...error) bool {
+	if _, found := errors.AsType[*Misbehaviour](err); found {
+		return false
+	}
+	return slices.ContainsFunc(reasons, func(reason error) bool { return errors.Is(err, reason) })
+}
 
 // misbehaved wraps err, unless it already is a finding.
 func misbehaved(kind Kind, err error, format string, args ...any) error {

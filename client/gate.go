@@ -74,7 +74,10 @@ type Lookup struct {
 
 	Events   []*record.Event // what happened since the record that was pinned
 	Standing record.Standing // who holds the label now
-	Found    *Found          // nil if nothing was proved
+
+	// Found is what was proved, or nil. Its Value too is nil when the gate did
+	// not let it through.
+	Found *Found
 
 	Checks   []Check
 	Warnings []string
@@ -102,7 +105,11 @@ func (c *Client) Lookup(ctx context.Context, name string, options Options) (l *L
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	defer c.finish(&err)
+	defer func() {
+		if !c.finish(&err) {
+			l = nil
+		}
+	}()
 	c.begin(canonical)
 	l = &Lookup{Label: canonical}
 	problem := c.lookup(ctx, l, options)
@@ -140,23 +147,33 @@ func (c *Client) pass(l *Lookup, options Options, problem error) (*Lookup, error
 	}
 	switch c.config.Policy.Setting {
 	case Observe:
-		l.Value, l.Record, l.Held = nil, nil, nil
+		l.withhold()
 		return l, nil
 	case Warn:
 		if problem != nil && !soft {
-			l.Value, l.Record = nil, nil
+			l.withhold()
 		}
 		return l, nil
 	}
 	if problem == nil {
 		return l, nil
 	}
-	l.Held = l.Record
-	l.Value, l.Record = nil, nil
-	if soft {
+	held := l.Record
+	l.withhold()
+	if l.Held = held; soft {
 		return l, problem
 	}
 	return nil, problem
+}
+
+// withhold takes the value out, wherever it stands.
+func (l *Lookup) withhold() {
+	l.Value, l.Record, l.Held = nil, nil, nil
+	if l.Found != nil {
+		found := *l.Found
+		found.Value, found.response = nil, nil
+		l.Found = &found
+	}
 }
 
 // holds reports whether own is the value, or a key in it.
@@ -205,15 +222,24 @@ func (c *Client) lookup(ctx context.Context, l *Lookup, options Options) error {
 // not answered now is withheld.
 func (c *Client) search(ctx context.Context, name string, version *uint32) (*Found, error) {
 	found, err := ask(ctx, c, name, func(s *State) (wire.Call, Verify[*Found], error) { return s.Search(name, version) })
-	if !errors.Is(err, problem.ErrNoAnswer) {
-		return found, err
+	if err == nil && len(c.state.contacts[name].Monitor) > maxWatched {
+		err = c.monitorContact(ctx, name).Err
+	} else if declined(err, problem.ErrNoAnswer) {
+		if greatest, ok := c.state.contacts[name].greatest(); ok && (version == nil || *version == greatest) {
+			err = c.withheld(name, err, "version %d of %s was proved before, and now there is no answer", greatest, name)
+		}
 	}
-	if greatest, ok := c.state.contacts[name].greatest(); ok && (version == nil || *version == greatest) {
-		evidence := &Saved{Provider: c.config.Provider, Log: c.state.log, Prior: c.state.only(name)}
-		return nil, &Misbehaviour{Kind: Withheld, Err: err, Evidence: evidence.Append(nil),
-			Detail: fmt.Sprintf("version %d of %s was proved before, and now there is no answer", greatest, name)}
+	if err != nil {
+		return nil, err
 	}
-	return nil, err
+	return found, nil
+}
+
+// withheld is the finding that the directory does not answer for what it has
+// proved before.
+func (c *Client) withheld(label string, err error, format string, args ...any) error {
+	evidence := &Saved{Provider: c.config.Provider, Log: c.state.log, Prior: c.state.only(label)}
+	return &Misbehaviour{Kind: Withheld, Err: err, Evidence: evidence.Append(nil), Detail: fmt.Sprintf(format, args...)}
 }
 
 // greatest is Greatest for a contact that may be nil.

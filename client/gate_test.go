@@ -202,7 +202,7 @@ func TestGateSettings(t *testing.T) {
 		if err != nil || got.Problem != nil || got.Match == nil || !*got.Match {
 			t.Fatalf("%d: %+v, %v", setting, got, err)
 		}
-		if (got.Value == nil) != (setting == client.Observe) {
+		if (got.Value == nil) != (setting == client.Observe) || (got.Found.Value == nil) != (got.Value == nil) {
 			t.Errorf("%d: a value, or none", setting)
 		}
 	}
@@ -212,7 +212,7 @@ func TestGateSettings(t *testing.T) {
 		if (err != nil) != (setting == client.Enforce) || !errors.Is(got.Problem, client.ErrUnacknowledged) || len(got.Warnings) == 0 {
 			t.Fatalf("%d: %+v, %v", setting, got, err)
 		}
-		if (got.Value != nil) != (setting == client.Warn) || got.Match == nil || *got.Match {
+		if (got.Value != nil) != (setting == client.Warn) || (got.Found.Value == nil) != (got.Value == nil) || got.Match == nil || *got.Match {
 			t.Errorf("%d: %+v", setting, got)
 		}
 	}

@@ -95,10 +95,8 @@ func (c *Client) Monitor(ctx context.Context) (m *Monitored, err error) {
 
 func (c *Client) monitorContact(ctx context.Context, label string) ContactReport {
 	watched, err := ask(ctx, c, label, func(s *State) (wire.Call, Verify[*Watched], error) { return s.ContactMonitor(label) })
-	if errors.Is(err, problem.ErrNoAnswer) || errors.Is(err, problem.ErrRefused) {
-		evidence := &Saved{Provider: c.config.Provider, Log: c.state.log, Prior: c.state.only(label)}
-		err = &Misbehaviour{Kind: Withheld, Err: err, Evidence: evidence.Append(nil),
-			Detail: fmt.Sprintf("you were shown a value of %s, and the directory does not let you watch it", label)}
+	if declined(err, problem.ErrNoAnswer, problem.ErrRefused) {
+		err = c.withheld(label, err, "you were shown a value of %s, and the directory does not let you watch it", label)
 	}
 	report := ContactReport{Label: label, Err: err, Left: len(c.state.contacts[label].Monitor)}
 	if err == nil {

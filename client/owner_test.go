@@ -196,3 +196,31 @@ func TestShortLivedVersion(t *testing.T) {
 		wantKind(t, err, "")
 	}
 }
+
+// TestManyVersionsInOneWindow publishes more versions between two distinguished
+// entries than a monitoring map in a request has room for.
+func TestManyVersionsInOneWindow(t *testing.T) {
+	l := testlog.New(wire.KT_128_SHA256_Ed25519, wire.ContactMonitoring, func(c *wire.Configuration) { c.ReasonableMonitoringWindow = 60_000_000 })
+	l.Advance(10).Publish(nil)
+	owner, other := newClient(t, l, nil), newClient(t, l, nil)
+	for _, c := range []*client.Client{owner, other} {
+		if _, err := c.Own(t.Context(), "alice"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i := range 260 {
+		l.Advance(1)
+		if _, err := publish(t, owner, "alice", value("alice", uint32(i))); err != nil {
+			t.Fatalf("version %d: %v", i, err)
+		}
+	}
+	for _, c := range []*client.Client{owner, other} {
+		m, err := c.Monitor(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if m.Err() != nil {
+			t.Errorf("%d versions in the map: %v", len(c.State().Owned("alice").Monitor), m.Err())
+		}
+	}
+}

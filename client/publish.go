@@ -70,14 +70,16 @@ func (c *Client) Walk(ctx context.Context) (w *Walked, err error) {
 func (c *Client) catchUp(ctx context.Context, label string) (*Found, []*Updated, error) {
 	var updates []*Updated
 	for {
+		if err := c.thin(ctx, label); err != nil {
+			return nil, updates, err
+		}
 		found, err := c.search(ctx, label, nil)
 		known, exists := c.state.owned[label].Greatest()
 		switch {
-		case errors.Is(err, problem.ErrNoAnswer) && !exists:
+		case declined(err, problem.ErrNoAnswer) && !exists:
 			return nil, updates, nil // nothing was published, says the directory; OwnerMonitor holds it to that
-		case errors.Is(err, problem.ErrNoAnswer):
-			return nil, updates, &Misbehaviour{Kind: Withheld, Err: err,
-				Detail: fmt.Sprintf("version %d of your label %s exists, and there is no answer", known.Version, label)}
+		case declined(err, problem.ErrNoAnswer):
+			return nil, updates, c.withheld(label, err, "version %d of your label %s exists, and there is no answer", known.Version, label)
 		case err != nil:
 			return nil, updates, err
 		case exists && found.Version < known.Version:
@@ -86,20 +88,38 @@ func (c *Client) catchUp(ctx context.Context, label string) (*Found, []*Updated,
 		}
 		for !exists || known.Version < found.Version {
 			u, err := ask(ctx, c, label, func(s *State) (wire.Call, Verify[*Updated], error) { return s.Update(label, nil) })
-			if errors.Is(err, problem.ErrRefused) || errors.Is(err, problem.ErrNoAnswer) || errors.Is(err, problem.ErrConflict) {
-				return nil, updates, &Misbehaviour{Kind: Withheld, Err: err,
-					Detail: fmt.Sprintf("version %d of your label %s exists, and the directory will not tell how it came about", found.Version, label)}
+			if declined(err, problem.ErrRefused, problem.ErrNoAnswer, problem.ErrConflict) {
+				err = c.withheld(label, err, "version %d of your label %s exists, and the directory will not tell how it came about", found.Version, label)
 			}
 			if err != nil {
 				return nil, updates, err
 			}
 			updates = append(updates, u)
+			if err := c.thin(ctx, label); err != nil {
+				return nil, updates, err
+			}
 			known, exists = c.state.owned[label].Greatest()
 		}
 		if known.Version == found.Version {
 			return found, updates, nil
 		}
 	}
+}
+
+// maxWatched is how long a monitoring map may grow before it is worked off. The
+// answer for a longer one might not fit: a proof has room for 255 prefix proofs,
+// and each entry of the map can take one for each level of the tree.
+const maxWatched = 24
+
+// thin monitors an owned label whose map has grown long. Owners who publish many
+// versions within a Reasonable Monitoring Window would otherwise come to a map
+// that no request has room for.
+func (c *Client) thin(ctx context.Context, label string) error {
+	if len(c.state.owned[label].Monitor) <= maxWatched {
+		return nil
+	}
+	_, err := ask(ctx, c, label, func(s *State) (wire.Call, Verify[*OwnerWatched], error) { return s.OwnerMonitor(label) })
+	return err
 }
 
 // A Published is the outcome of Publish.
