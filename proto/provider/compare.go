@@ -68,11 +68,9 @@ func (c *changes) notes(field, format string, args ...any) {
 // draft foresees that auditors follow one another; everything else of it is meant to stay.
 func (c *changes) configuration(a, b *wire.Configuration) {
 	if a.Mode != b.Mode {
-		if a.Mode == wire.ContactMonitoring && b.Mode == wire.ThirdPartyAuditing {
-			c.notes("mode", "a third-party auditor now stands beside the provider")
-		} else {
-			c.loosens("mode", "the deployment mode changes from %s to %s", modeName(a.Mode), modeName(b.Mode))
-		}
+		// An auditor that joins is no exception: from then on users trust the one
+		// the provider chose, and no longer watch what they looked up themselves.
+		c.loosens("mode", "the deployment mode changes from %s to %s", modeName(a.Mode), modeName(b.Mode))
 	}
 	if !bytes.Equal(a.LeafPublicKey, b.LeafPublicKey) {
 		c.loosens("leaf_public_key", "the key that signs updates changes")

@@ -306,7 +306,7 @@ func TestCompare(t *testing.T) {
 		{FieldLog, conf(func(c *wire.Configuration) { c.SignaturePublicKey = []byte{9} }), true, true},
 		{FieldLog, conf(func(c *wire.Configuration) { c.VRFPublicKey = []byte{9} }), true, true},
 		{FieldLog, conf(func(c *wire.Configuration) { c.CipherSuite = wire.KT_128_SHA256_P256 }), true, true},
-		{"mode", contact, true, false},
+		{"mode", contact, true, true},
 		{"mode", conf(func(c *wire.Configuration) { c.Mode = wire.ThirdPartyManagement }), true, true},
 		{"auditor_public_key", conf(func(c *wire.Configuration) { c.AuditorPublicKey = []byte{9} }), true, true},
 		{"auditor_start_pos", conf(func(c *wire.Configuration) { c.AuditorStartPos++ }), true, false},
