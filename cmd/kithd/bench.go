@@ -68,18 +68,17 @@ type benchScale struct {
 	window  time.Duration // of a search rate
 }
 
-// fullCommit is how many labels one commit of a bulk load into a large log gathers.
-const fullCommit = 256 * 255
+// commitLabels is how many labels one commit of a bulk load into a small log gathers.
+const commitLabels = 64 * 255
 
-// The small log is one commit of a bulk load, 10k to 20k labels; oneCore is a
-// whole number of them. In quickScale the wide log alone is of full size.
+// In quickScale the wide log alone is of full size.
 var (
 	fullScale = benchScale{
-		small: 64 * 255, labels: 1_000_000, oneCore: 3 * fullCommit, wide: 1000, warmed: 100_000, long: 100_000, audited: 400,
+		small: 10_000, labels: 1_000_000, oneCore: 250_000, wide: 1000, warmed: 100_000, long: 100_000, audited: 400,
 		updates: 200, sampled: 10_000, rounds: 40, window: time.Second,
 	}
 	quickScale = benchScale{
-		small: 64 * 255, labels: 80_000, oneCore: 64 * 255, wide: 1000, warmed: 10_000, long: 10_000, audited: 150,
+		small: 10_000, labels: 80_000, oneCore: commitLabels, wide: 1000, warmed: 10_000, long: 10_000, audited: 150,
 		updates: 60, sampled: 3_000, rounds: 15, window: 300 * time.Millisecond,
 	}
 )

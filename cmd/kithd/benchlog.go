@@ -26,8 +26,9 @@ type benchLog struct {
 	mark      *directory.HighWaterFile
 	sequencer *directory.Sequencer
 	directory *directory.Directory
-	labels    int // loaded so far
-	changes   int // of a log entry
+	labels    int         // loaded so far
+	changes   int         // of a log entry
+	between   func(i int) // nil, or called before the i-th label is handed over
 }
 
 // openBenchLog begins a log of entries a minute apart, with the given number of
@@ -113,7 +114,7 @@ func (l *benchLog) close() error {
 
 // load adds n labels with values of 64 bytes.
 func (l *benchLog) load(ctx context.Context, n int, progress func(directory.BulkProgress)) error {
-	p, err := l.sequencer.BulkLoad(ctx, benchLoads(l.labels, n), directory.BulkOptions{Changes: l.changes, Progress: progress})
+	p, err := l.sequencer.BulkLoad(ctx, l.loads(n), directory.BulkOptions{Changes: l.changes, Progress: progress})
 	if err == nil && p.Added != uint64(n) {
 		err = fmt.Errorf("%d labels were added of %d", p.Added, n)
 	}
@@ -121,9 +122,13 @@ func (l *benchLog) load(ctx context.Context, n int, progress func(directory.Bulk
 	return err
 }
 
-func benchLoads(from, n int) iter.Seq2[directory.Load, error] {
+func (l *benchLog) loads(n int) iter.Seq2[directory.Load, error] {
+	from, between := l.labels, l.between
 	return func(yield func(directory.Load, error) bool) {
 		for i := from; i < from+n; i++ {
+			if between != nil {
+				between(i)
+			}
 			value := make([]byte, 64)
 			copy(value, fmt.Sprintf("key %d", i))
 			if !yield(directory.Load{Label: benchLabel(i), Value: value}, nil) {

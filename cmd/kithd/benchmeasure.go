@@ -15,6 +15,18 @@ func median[T cmp.Ordered](values []T) T {
 	return values[len(values)/2]
 }
 
+// trimmedMean returns the mean of times, which it sorts, without the tenth that
+// took longest: something else ran then.
+func trimmedMean(times []time.Duration) time.Duration {
+	slices.Sort(times)
+	times = times[:len(times)-len(times)/10]
+	sum := time.Duration(0)
+	for _, t := range times {
+		sum += t
+	}
+	return sum / time.Duration(len(times))
+}
+
 // onCores runs f with at most n cores.
 func onCores(n int, f func() error) error {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(n))
