@@ -74,10 +74,7 @@ func TestReadme(t *testing.T) {
 		t.Skip("builds both programs")
 	}
 	bin := filepath.Dir(program(t, "kithd"))
-	blocks := map[string]string{}
-	for _, m := range regexp.MustCompile("(?s)<!-- run: ([a-z]+) -->\n```sh\n(.*?)```").FindAllStringSubmatch(readDoc(t, "README.md"), -1) {
-		blocks[m[1]] = m[2]
-	}
+	blocks, samples := marked(t, "run"), marked(t, "sample")
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/readme",
 		RequireExplicitExec: true,
@@ -120,8 +117,49 @@ func TestReadme(t *testing.T) {
 				}
 				runBlock(ts, blocks[args[0]])
 			},
+			"sample": func(ts *testscript.TestScript, neg bool, args []string) {
+				if neg || len(args) != 1 || samples[args[0]] == "" {
+					ts.Fatalf("usage: sample NAME; README.md has %d", len(samples))
+				}
+				checkSample(ts, samples[args[0]])
+			},
 		},
 	})
+}
+
+// marked returns the fenced blocks of README.md that a comment marks and names.
+func marked(t *testing.T, as string) map[string]string {
+	blocks := map[string]string{}
+	mark := regexp.MustCompile("(?s)<!-- " + as + ": ([a-z]+) -->\n```[a-z]*\n(.*?)```")
+	for _, m := range mark.FindAllStringSubmatch(readDoc(t, "README.md"), -1) {
+		blocks[m[1]] = m[2]
+	}
+	return blocks
+}
+
+// checkSample holds a sample of output against what was just put out: each of
+// its sentences occurs there, but for numbers, times and fingerprints.
+func checkSample(ts *testscript.TestScript, sample string) {
+	out := leave(ts.ReadFile("stdout") + "\n" + ts.ReadFile("stderr"))
+	found := 0
+	for _, part := range regexp.MustCompile(`\n\s*\n|\n\s*(?:✓|✗|kith:)|Refused:|\.\s+`).Split(strings.ReplaceAll(sample, "ADDRESS", ts.Getenv("ADDRESS")), -1) {
+		if part = leave(part); part == "" {
+			continue
+		}
+		found++
+		if !strings.Contains(out, part) {
+			ts.Fatalf("README.md has this in a sample, and the program does not say it: %s", part)
+		}
+	}
+	if found == 0 {
+		ts.Fatalf("the sample says nothing")
+	}
+}
+
+// leave leaves out of a text what differs from run to run.
+func leave(s string) string {
+	s = regexp.MustCompile(`SHA256:\S+|[0-9][0-9.:TZ+-]*(ms|µs|s|m|h)?[0-9hms.]*`).ReplaceAllString(s, "N")
+	return strings.TrimSuffix(strings.Join(strings.Fields(s), " "), ".")
 }
 
 // runBlock runs the lines of a block. What ends in "&" goes on in the background,
