@@ -80,8 +80,11 @@ func newCache(b *bbolt.Bucket, limit int) cache {
 	return make(cache, size)
 }
 
-// drop lets go of the newest anchor, after which View opens another.
+// drop lets go of the newest anchor, after which View opens another. It waits
+// for one that is being opened, which may be older than what was just written.
 func (db *DB) drop() {
+	db.mu.Lock()
+	defer db.mu.Unlock()
 	if a := db.current.Swap(nil); a != nil {
 		a.unref()
 	}
