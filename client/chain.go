@@ -44,7 +44,7 @@ func (c *Client) follow(ctx context.Context, l *Lookup, found *Found) error {
 	}
 	for v := first; v < found.Version; v++ {
 		link, err := c.search(ctx, l.Label, &v)
-		if errors.Is(err, problem.ErrNoAnswer) {
+		if declined(err, problem.ErrNoAnswer) {
 			continue // erased; the gap shows in the next link
 		}
 		if err != nil {
@@ -146,7 +146,7 @@ func (c *Client) History(ctx context.Context, name string, from uint32) (links [
 		link := Link{Version: v, Found: greatest}
 		if v < greatest.Version {
 			link.Found, err = c.search(ctx, name, &v)
-			if err != nil && !errors.Is(err, problem.ErrNoAnswer) {
+			if err != nil && !declined(err, problem.ErrNoAnswer) {
 				return links, err
 			}
 		}

@@ -3,6 +3,7 @@ package client_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -362,6 +363,46 @@ func TestOwnAgain(t *testing.T) {
 			t.Error("versions from before the ownership are alerts")
 		}
 		l.Advance(600).Publish(nil)
+	}
+}
+
+// TestOwnAgainInterrupted starts an ownership anew while there are alerts, and is
+// interrupted: what is saved can be read again.
+func TestOwnAgainInterrupted(t *testing.T) {
+	l := testlog.New(wire.KT_128_SHA256_Ed25519, wire.ContactMonitoring, func(c *wire.Configuration) { c.ReasonableMonitoringWindow = 60_000 })
+	for range 3 {
+		l.Advance(10).Publish(nil)
+	}
+	s := &switchboard{Service: l}
+	store := &memory{}
+	c := newClient(t, l, func(config *client.Config) { config.Service, config.Store = s, store })
+	if _, err := c.Own(t.Context(), "alice"); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 2 {
+		l.Advance(10).Value("alice", value("alice", uint32(i)))
+	}
+	if m, err := c.Monitor(t.Context()); err != nil || m.Err() != nil || len(m.Owned[0].Alerts) != 2 {
+		t.Fatalf("%+v, %v", m, err)
+	}
+	updates := 0
+	s.Service = serviceFunc(func(ctx context.Context, call wire.Call) ([]byte, error) {
+		if call.Operation == wire.OpUpdate {
+			if updates++; updates == 2 {
+				return nil, problem.ErrUnavailable
+			}
+		}
+		return l.Do(ctx, call)
+	})
+	if _, err := c.Own(t.Context(), "alice"); !errors.Is(err, problem.ErrUnavailable) {
+		t.Fatalf("got %v", err)
+	}
+	saved, err := client.ParseState(store.saved[len(store.saved)-1], c.State().Log())
+	if err != nil {
+		t.Fatalf("the state that was saved: %v", err)
+	}
+	if got := saved.Owned("alice").Alerts; !slices.Equal(got, []uint32{0, 1}) {
+		t.Errorf("alerts %v", got)
 	}
 }
 

@@ -129,8 +129,13 @@ func (s *State) verifyUpdate(o *Owned, requested [][]byte, response []byte, now 
 	if u.Own {
 		owned.Intent = nil
 	} else {
+		owned.Alerts = slices.Clone(o.Alerts)
 		for i := range u.Values {
-			owned.Alerts = append(slices.Clone(owned.Alerts), u.First+uint32(i))
+			v := u.First + uint32(i)
+			// An owner who began again meets versions it was alerted of before.
+			if at, found := slices.BinarySearch(owned.Alerts, v); !found {
+				owned.Alerts = slices.Insert(owned.Alerts, at, v)
+			}
 		}
 	}
 	owned.prune()

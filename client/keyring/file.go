@@ -9,9 +9,14 @@ import (
 	"runtime"
 )
 
-// makePrivate makes a folder that only its owner can enter, or checks that it is one.
+// makePrivate makes a folder that only its owner can enter, durably, since what is
+// saved in it is as lasting as the folder; or it checks that it is one.
 func makePrivate(dir string) error {
-	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, os.ErrExist) {
+	err := os.Mkdir(dir, 0o700)
+	if err == nil {
+		err = syncDir(filepath.Dir(dir))
+	}
+	if err != nil && !errors.Is(err, os.ErrExist) {
 		return fmt.Errorf("keyring: %w", err)
 	}
 	info, err := os.Stat(dir)
@@ -87,6 +92,11 @@ func writePrivate(path string, b []byte) (err error) {
 	if err = os.Rename(f.Name(), path); err != nil {
 		return err
 	}
+	return syncDir(dir)
+}
+
+// syncDir makes the names in a folder durable.
+func syncDir(dir string) error {
 	d, err := os.Open(dir)
 	if err != nil {
 		return err
