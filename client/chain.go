@@ -9,9 +9,13 @@ import (
 	"github.com/kith-kt/kith/proto/record"
 )
 
-// maxLinks bounds the records that one lookup follows. A longer stretch is a gap
-// in the chain, and so a reset.
-const maxLinks = 1000
+// What one lookup follows: so many records, in responses of so many bytes, which
+// are all kept until it is through. A longer stretch is a gap in the chain, and so
+// a reset.
+const (
+	maxLinks     = 1000
+	maxLinkBytes = 64 << 20
+)
 
 // ErrRecord is a proved value that is not an account record.
 var ErrRecord = errors.New("the value is not an account record for this label")
@@ -42,7 +46,7 @@ func (c *Client) follow(ctx context.Context, l *Lookup, found *Found) error {
 	if pin.Standing != record.Unknown && found.Version-pin.Version <= maxLinks {
 		first = pin.Version + 1
 	}
-	for v := first; v < found.Version; v++ {
+	for v, read := first, 0; v < found.Version && read < maxLinkBytes; v++ {
 		link, err := c.search(ctx, l.Label, &v)
 		if declined(err, problem.ErrNoAnswer) {
 			continue // erased; the gap shows in the next link
@@ -50,6 +54,7 @@ func (c *Client) follow(ctx context.Context, l *Lookup, found *Found) error {
 		if err != nil {
 			return err
 		}
+		read += len(link.Value)
 		next, event, err := record.Next(pin, c.place(l.Label, v), link.Value)
 		if err != nil {
 			continue // no record, so nothing that could link
@@ -121,7 +126,8 @@ type Link struct {
 }
 
 // History proves every version of a label from the given one to the greatest,
-// and reads them as a chain from there on. It pins nothing.
+// and reads them as a chain from there on. It pins nothing. A history too large to
+// be held is cut off with an ErrArgument that says where to go on.
 func (c *Client) History(ctx context.Context, name string, from uint32) (links []Link, err error) {
 	if name, err = c.canonical(name); err != nil {
 		return nil, err
@@ -141,14 +147,20 @@ func (c *Client) History(ctx context.Context, name string, from uint32) (links [
 		from = greatest.Version - maxLinks
 	}
 	var pin record.State
-	for n := uint64(from); n <= uint64(greatest.Version); n++ {
+	for n, read := uint64(from), 0; n <= uint64(greatest.Version); n++ {
 		v := uint32(n)
+		if read > maxLinkBytes {
+			return links, argument(fmt.Errorf("the history of %s is too large to be read at once; go on from version %d", name, v))
+		}
 		link := Link{Version: v, Found: greatest}
 		if v < greatest.Version {
 			link.Found, err = c.search(ctx, name, &v)
 			if err != nil && !declined(err, problem.ErrNoAnswer) {
 				return links, err
 			}
+		}
+		if link.Found != nil {
+			read += len(link.Found.Value)
 		}
 		if link.Found != nil && !c.config.Policy.Opaque {
 			var next record.State

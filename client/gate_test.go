@@ -292,6 +292,32 @@ func TestHistory(t *testing.T) {
 	}
 }
 
+// TestLargeChainIsAGap: nor more bytes than fit into memory.
+func TestLargeChainIsAGap(t *testing.T) {
+	l := contactLog()
+	p := &person{t: t, l: l}
+	p.claim("zero", key("alice"))
+	c := recordClient(t, l, nil)
+	wantEvents(t, c, record.FirstContact)
+	large := make([]byte, 16<<20)
+	for range 9 {
+		l.Advance(10).Publish(map[string][][]byte{"alice": {large}})
+	}
+	link := record.Link{Version: 9, Hash: p.last.Hash}
+	p.last = &link
+	p.owner("last", key("alice"), key("alice"))
+	before := l.Calls[wire.OpSearch]
+	if _, err := c.Lookup(t.Context(), "alice", client.Options{}); !errors.Is(err, client.ErrUnacknowledged) {
+		t.Fatal(err)
+	}
+	if n := l.Calls[wire.OpSearch] - before; n > 5 {
+		t.Errorf("%d searches", n)
+	}
+	if links, err := c.History(t.Context(), "alice", 0); !errors.Is(err, client.ErrArgument) || len(links) > 7 {
+		t.Errorf("%d links, %v", len(links), err)
+	}
+}
+
 // TestLongChainIsAGap: a lookup does not follow more records than it should.
 func TestLongChainIsAGap(t *testing.T) {
 	l := contactLog()
