@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/kith-kt/kith/client"
 	"github.com/kith-kt/kith/directory/operator"
 )
 
@@ -48,6 +49,29 @@ func TestOperateNamesEverySetting(t *testing.T) {
 	}
 	if metrics < 8 {
 		t.Errorf("found only %d metrics", metrics)
+	}
+}
+
+// TestUseNamesEveryFlag: the same for the flags of kith, and for the kinds of
+// misbehaviour.
+func TestUseNamesEveryFlag(t *testing.T) {
+	text, flags := readDoc(t, "docs/use.md"), 0
+	calls(t, "cmd/kith/*.go", func(method string, args []string) {
+		if len(args) < 2 || args[1] == "" || !strings.HasSuffix(method, "Var") && !strings.HasSuffix(method, "VarP") {
+			return
+		}
+		flags++
+		if !regexp.MustCompile(`[^a-z-]--` + args[1] + `\b`).MatchString(text) {
+			t.Errorf("docs/use.md does not name the flag --%s", args[1])
+		}
+	})
+	if flags < 20 {
+		t.Errorf("found only %d flags", flags)
+	}
+	for _, kind := range []client.Kind{client.Forked, client.RolledBack, client.BadProof, client.BadSignature, client.BadAuditor, client.Withheld, client.Rewritten, client.Unexpected} {
+		if !strings.Contains(text, "*"+string(kind)+"*") {
+			t.Errorf("docs/use.md does not name %q", kind)
+		}
 	}
 }
 
