@@ -226,13 +226,29 @@ func (c *Client) search(ctx context.Context, name string, version *uint32) (*Fou
 		err = c.monitorContact(ctx, name).Err
 	} else if declined(err, problem.ErrNoAnswer) {
 		if greatest, ok := c.state.contacts[name].greatest(); ok && (version == nil || *version == greatest) {
-			err = c.withheld(name, err, "version %d of %s was proved before, and now there is no answer", greatest, name)
+			err = c.gone(ctx, name, greatest, version != nil, err)
 		}
 	}
 	if err != nil {
 		return nil, err
 	}
 	return found, nil
+}
+
+// gone judges that there is no answer for the greatest version seen. If it was
+// asked for by number, there is an honest reason: a greater one has replaced it
+// meanwhile, and it was erased or has expired.
+func (c *Client) gone(ctx context.Context, name string, greatest uint32, byNumber bool, err error) error {
+	if byNumber {
+		found, e := c.search(ctx, name, nil)
+		if e != nil {
+			return e
+		}
+		if found.Version > greatest {
+			return err
+		}
+	}
+	return c.withheld(name, err, "version %d of %s was proved before, and now there is no answer", greatest, name)
 }
 
 // withheld is the finding that the directory does not answer for what it has

@@ -36,6 +36,7 @@ func (c *Client) Own(ctx context.Context, label string) (o *Ownership, err error
 	if !ok {
 		return nil, fmt.Errorf("client: %w: the log has no distinguished entry yet; try again later", problem.ErrUnavailable)
 	}
+	before := c.state.owned[label]
 	init, err := ask(ctx, c, label, func(s *State) (wire.Call, Verify[*Initialised], error) { return s.OwnerInit(label, start) })
 	if err != nil {
 		return nil, err
@@ -43,6 +44,12 @@ func (c *Client) Own(ctx context.Context, label string) (o *Ownership, err error
 	alerts := c.state.owned[label].Alerts
 	_, since, err := c.catchUp(ctx, label)
 	if err != nil {
+		// Half an ownership would warn of versions that the user published before.
+		if before == nil {
+			c.state = c.state.WithoutOwned(label)
+		} else {
+			c.state = c.state.withOwned(before)
+		}
 		return nil, err
 	}
 	owned := *c.state.owned[label]

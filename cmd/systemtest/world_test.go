@@ -15,7 +15,8 @@ import (
 	"github.com/kith-kt/kith/directory"
 	"github.com/kith-kt/kith/directory/store/embedded"
 	"github.com/kith-kt/kith/proto/logtree"
-	"github.com/kith-kt/kith/proto/suite"
+	"github.com/kith-kt/kith/proto/prefixtree"
+	"github.com/kith-kt/kith/proto/problem"
 	"github.com/kith-kt/kith/proto/wire"
 )
 
@@ -56,7 +57,7 @@ type world struct {
 	dir     string
 	clock   clock
 	keys    *directory.Keys
-	auditor suite.Signer // nil outside ThirdPartyAuditing
+	auditor *watcher // nil outside ThirdPartyAuditing
 	config  wire.Configuration
 	log     *client.Log
 
@@ -103,11 +104,13 @@ func newWorld(tb fataler, s settings) *world {
 		w.config.MaximumLifetime = &ms
 	}
 	if s.mode == wire.ThirdPartyAuditing {
-		if w.auditor, err = w.keys.Suite.GenerateSigner(rand.Reader); err != nil {
+		signer, err := w.keys.Suite.GenerateSigner(rand.Reader)
+		if err != nil {
 			tb.Fatal(err)
 		}
-		w.config.AuditorPublicKey = w.auditor.Public()
+		w.config.AuditorPublicKey = signer.Public()
 		w.config.MaxAuditorLag = uint64(time.Hour.Milliseconds())
+		w.auditor = newWatcher(&w.config, signer)
 	}
 	if w.log, err = client.NewLog(w.config); err != nil {
 		tb.Fatal(err)
@@ -209,31 +212,103 @@ func (w *world) restart() {
 	w.open(nil)
 }
 
-// audit signs the newest head, as an auditor does who has verified it. That a
-// real auditor verifies is tested in package auditor.
+// audit takes the auditor to the end of the log, and has it sign.
 func (w *world) audit() {
-	snap, err := w.seq.Snapshot()
-	if err != nil {
-		w.tb.Errorf("audit: %v", err)
-		return
-	}
-	head := snap.Head()
-	snap.Release()
-	signed, err := suite.SignAuditorTreeHead(w.auditor, &w.config, head.Timestamp, head.Size, head.Root)
-	if err == nil {
-		err = w.seq.PutAuditorHead(context.Background(), signed)
-	}
-	if err != nil {
+	if err := w.followLog(); err != nil {
 		w.tb.Errorf("audit: %v", err)
 	}
 }
 
-// tick moves the clock and lets the provider write the heartbeat that is due.
+func (w *world) followLog() error {
+	snap, err := w.seq.Snapshot()
+	if err != nil {
+		return err
+	}
+	defer snap.Release()
+	if w.auditor.state.Size() == snap.Head().Size {
+		return nil
+	}
+	for pos := w.auditor.state.Size(); pos < snap.Head().Size; pos++ {
+		entry, err := snap.LogEntry(pos)
+		if err != nil {
+			return err
+		}
+		update, err := prefixtree.Update(snap, pos, entry.Timestamp)
+		if err != nil {
+			return err
+		}
+		if err := w.auditor.step(update); err != nil {
+			return err
+		}
+	}
+	head, err := w.auditor.sign()
+	if err != nil {
+		return err
+	}
+	return w.seq.PutAuditorHead(context.Background(), head)
+}
+
+// audited waits until the auditor has signed for all of the log.
+func (w *world) audited() error {
+	if w.auditor == nil {
+		return nil
+	}
+	for {
+		changed := w.seq.Changed()
+		head, err := w.seq.AuditorHead()
+		if err != nil {
+			return err
+		}
+		snap, err := w.seq.Snapshot()
+		if err != nil {
+			return err
+		}
+		size := snap.Head().Size
+		snap.Release()
+		if head != nil && head.TreeSize == size {
+			return nil
+		}
+		<-changed
+	}
+}
+
+// tick moves the clock and lets the provider write the heartbeat that is due, and
+// its auditor sign for it.
 func (w *world) tick(d time.Duration) {
 	w.clock.advance(d)
-	if err := w.seq.Heartbeat(context.Background()); err != nil {
+	if err := errors.Join(w.seq.Heartbeat(context.Background()), w.audited()); err != nil {
 		w.tb.Errorf("heartbeat: %v", err)
 	}
+}
+
+// stored is what the store holds of a label: the values of its versions, nil where
+// they were erased.
+func (w *world) stored(label string) (values [][]byte, err error) {
+	snap, err := w.seq.Snapshot()
+	if err != nil {
+		return nil, err
+	}
+	defer snap.Release()
+	n, err := snap.Versions([]byte(label), snap.Head().Size)
+	if err != nil {
+		return nil, err
+	}
+	places, err := snap.Places([]byte(label), 0, n)
+	if err != nil {
+		return nil, err
+	}
+	for v, place := range places {
+		value, err := snap.Value([]byte(label), uint32(v), place)
+		if errors.Is(err, directory.ErrErased) {
+			values = append(values, nil)
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		values = append(values, bytes.Clone(value.Value)) // which lies in the store
+	}
+	return values, nil
 }
 
 // Do lets clients outlive a restart of the provider.
@@ -245,7 +320,17 @@ func (w *world) Do(ctx context.Context, call wire.Call) ([]byte, error) {
 type person struct {
 	world *world
 	c     *client.Client
+	lose  loss // of the next update
 }
+
+// A loss is what the network does to an update.
+type loss int
+
+const (
+	nothing     loss = iota
+	lostRequest      // it never arrives
+	lostReply        // it arrives, and nobody is told
+)
 
 func (w *world) person() *person {
 	p := &person{world: w}
@@ -255,8 +340,26 @@ func (w *world) person() *person {
 
 func (p *person) begin(state *client.State) {
 	p.c = client.New(client.Config{
-		Service: p.world, State: state, Now: p.world.clock.Now, Policy: client.Policy{Opaque: true},
+		Service: p, State: state, Now: p.world.clock.Now, Policy: client.Policy{Opaque: true},
 	})
+}
+
+// Do is the network between a person and the provider.
+func (p *person) Do(ctx context.Context, call wire.Call) ([]byte, error) {
+	lost := nothing
+	if call.Operation == wire.OpUpdate {
+		if r, err := wire.ParseUpdateRequest(call.Body, p.world.config.Format()); err == nil && len(r.Values) > 0 {
+			lost, p.lose = p.lose, nothing
+		}
+	}
+	if lost == lostRequest {
+		return nil, fmt.Errorf("%w: the request was lost", problem.ErrUnavailable)
+	}
+	response, err := p.world.Do(ctx, call)
+	if lost == lostReply {
+		return nil, fmt.Errorf("%w: the reply was lost", problem.ErrUnavailable)
+	}
+	return response, err
 }
 
 // restart writes the state down and reads it again.
