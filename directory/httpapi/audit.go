@@ -17,6 +17,9 @@ const (
 	maxUpdates     = 512
 	maxUpdateBytes = 4 << 20 // the update that reaches it is the last one
 	maxAuditorHead = 1 << 10 // bytes of a request
+
+	// readBytes is how much of an answer to an auditor costs as much as one read.
+	readBytes = 128 << 10
 )
 
 // auditUpdates serves AuditorUpdates, made again from the nodes of the tree.
@@ -25,12 +28,12 @@ func (h *handler) auditUpdates(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	body, err := within(h.working, func() ([]byte, error) { return h.updatesFrom(r, start) })
+	body, err := within(h.auditing, func() ([]byte, error) { return h.updatesFrom(r, start) })
 	if err != nil {
 		return err
 	}
-	write(w, octets, noCache, body)
-	return nil
+	h.limiter.charge(h.requester(r), reads, len(body)/readBytes, h.config.Now())
+	return h.send(w, r, octets, noCache, body)
 }
 
 func (h *handler) updatesFrom(r *http.Request, start uint64) (b []byte, err error) {
@@ -93,7 +96,7 @@ func (h *handler) auditHead(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return fmt.Errorf("%w: %w", problem.ErrMalformed, err)
 	}
-	_, err = within(h.updating, func() (struct{}, error) {
+	_, err = within(h.heads, func() (struct{}, error) {
 		return struct{}{}, h.config.Auditor.PutAuditorHead(r.Context(), head)
 	})
 	if err != nil {

@@ -74,7 +74,10 @@ type handler struct {
 
 	working  *semaphore.Weighted // answers being computed, but updates
 	updating *semaphore.Weighted // updates waiting for their commit
-	bodies   *semaphore.Weighted // bytes of large requests in memory
+	auditing *semaphore.Weighted // answers to auditors being computed
+	heads    *semaphore.Weighted // auditors' heads being verified: updates wait for them
+	bodies   *memory             // of large requests being received and worked at
+	answers  *memory             // large ones being sent
 }
 
 const (
@@ -83,8 +86,12 @@ const (
 	immutable = "public, max-age=31536000, immutable"
 )
 
-// maxBodies bounds the memory for the bodies of updates, in bytes.
-const maxBodies = 256 << 20
+// What auditors may occupy at a time: an answer to them is made of thousands of
+// nodes, and must not keep searches out.
+const (
+	maxAuditing = 8
+	maxHeads    = 8
+)
 
 // New returns the HTTP interface of a directory. It does not bound connections
 // and the time they take: NewServer does.
@@ -127,7 +134,10 @@ func newHandler(config Config) (*handler, error) {
 		faults:   rate.NewLimiter(1, 20),
 		working:  semaphore.NewWeighted(int64(config.Limits.Concurrent)),
 		updating: semaphore.NewWeighted(int64(config.Limits.ConcurrentUpdates)),
-		bodies:   semaphore.NewWeighted(maxBodies),
+		auditing: semaphore.NewWeighted(maxAuditing),
+		heads:    semaphore.NewWeighted(maxHeads),
+		bodies:   newMemory(),
+		answers:  newMemory(),
 	}, nil
 }
 

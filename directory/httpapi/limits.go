@@ -15,8 +15,8 @@ type Limits struct {
 	UpdatesPerMinute int `json:"updates_per_minute,omitempty"`
 	UpdateBurst      int `json:"update_burst,omitempty"`
 	// ReadsPerMinute and ReadBurst bound the reads of one requester of
-	// checkpoints, tiles, audit updates and the provider document. Default
-	// 6000 and 1000.
+	// checkpoints, tiles, audit updates and the provider document; 128 KiB of
+	// audit updates count as one. Default 6000 and 1000.
 	ReadsPerMinute int `json:"reads_per_minute,omitempty"`
 	ReadBurst      int `json:"read_burst,omitempty"`
 	// Requesters is how many requesters are remembered; the one that was

@@ -247,7 +247,7 @@ func TestBodies(t *testing.T) {
 			t.Errorf("%v: %d bytes arrived of %d", test.op, reached.Load(), test.size)
 		}
 	}
-	if !f.bodies.TryAcquire(maxBodies) {
+	if f.bodies.lent != 0 || len(f.bodies.share) != 0 {
 		t.Error("memory for bodies was not given back")
 	}
 }
@@ -285,7 +285,7 @@ func (d *discarded) Write(b []byte) (int, error) {
 // TestMemoryForBodies: large bodies share a bounded memory.
 func TestMemoryForBodies(t *testing.T) {
 	f := newFixtureOf(t, func(context.Context, wire.Call) ([]byte, error) { return nil, nil })
-	if !f.bodies.TryAcquire(maxBodies - 1<<19) {
+	if !f.bodies.lend(requester{token: "another"}, maxMemory-1<<19) {
 		t.Fatal("it is used already")
 	}
 	if r := f.do(http.MethodPost, "/kt/v1/update", make([]byte, 1<<20)); r.StatusCode != http.StatusServiceUnavailable {

@@ -17,7 +17,7 @@ import (
 	"github.com/kith-kt/kith/proto/wire"
 )
 
-// largeBody is above which length requests share maxBodies.
+// largeBody is above which length requests and answers share maxMemory.
 const largeBody = 64 << 10
 
 // maxToken bounds a token, in bytes; ours have 48.
@@ -50,8 +50,7 @@ func (h *handler) operation(op wire.Operation) func(http.ResponseWriter, *http.R
 		if err != nil {
 			return told(op, err)
 		}
-		write(w, MediaType, noStore, response)
-		return nil
+		return h.send(w, r, MediaType, noStore, response)
 	}
 }
 
@@ -81,10 +80,11 @@ func (h *handler) body(w http.ResponseWriter, r *http.Request, limit int) (body 
 		expected = int64(limit)
 	}
 	if expected > largeBody {
-		if !h.bodies.TryAcquire(expected) {
+		who := h.requester(r)
+		if !h.bodies.lend(who, expected) {
 			return nil, nil, errBusy
 		}
-		done = func() { h.bodies.Release(expected) }
+		done = func() { h.bodies.giveBack(who, expected) }
 	}
 	body, err = io.ReadAll(http.MaxBytesReader(w, r.Body, int64(limit)))
 	if err == nil {
@@ -136,6 +136,20 @@ func opening(r *http.Request) (*wire.Opening, error) {
 	}
 	copy(o[:], b)
 	return &o, nil
+}
+
+// send answers 200 with what may be large and is the requester's alone, unless
+// too much such is on its way already.
+func (h *handler) send(w http.ResponseWriter, r *http.Request, mediaType, cache string, body []byte) error {
+	if n := int64(len(body)); n > largeBody {
+		who := h.requester(r)
+		if !h.answers.lend(who, n) {
+			return errBusy
+		}
+		defer h.answers.giveBack(who, n)
+	}
+	write(w, mediaType, cache, body)
+	return nil
 }
 
 // write answers 200.

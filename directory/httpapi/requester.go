@@ -113,6 +113,14 @@ func (l *limiter) spend(who requester, b budget, now time.Time) error {
 	return &problem.RateLimit{RetryAfter: wait}
 }
 
+// charge takes n requests more from a budget, for one that turned out to cost as
+// much: those to come wait.
+func (l *limiter) charge(who requester, b budget, n int, now time.Time) {
+	if n > 0 && l.rates[b] != rate.Inf {
+		l.of(who)[b].ReserveN(now, min(n, l.bursts[b]))
+	}
+}
+
 func (l *limiter) of(who requester) *[budgets]*rate.Limiter {
 	l.mu.Lock()
 	defer l.mu.Unlock()
