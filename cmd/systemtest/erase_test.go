@@ -78,10 +78,10 @@ func TestStuckOwnerStartsAgain(t *testing.T) {
 		must(t, err)
 	}
 	onlyPublish(t, one, "a", "one's")
-	for i := range 3 {
+	for i := range 4 { // log entries 2 to 5, of which 3 is distinguished
 		onlyPublish(t, two, "a", fmt.Sprint("two's ", i))
 	}
-	must(t, w.seq.Erase(ctx, []byte("a"), 2))
+	must(t, w.seq.Erase(ctx, []byte("a"), 3))
 	before := one.c.State().Owned("a")
 	_, err := one.c.Own(ctx, "a") // the log is too young for a later start
 	m, ok := errors.AsType[*client.Misbehaviour](err)
@@ -102,10 +102,10 @@ func TestStuckOwnerStartsAgain(t *testing.T) {
 	}
 	o, err := one.c.Own(ctx, "a")
 	must(t, err)
-	if o.Greatest == nil || *o.Greatest != 3 || len(o.Since) != 0 {
+	if o.Greatest == nil || *o.Greatest != 4 || len(o.Since) != 0 {
 		t.Errorf("begins with %+v", o)
 	}
-	if p := onlyPublish(t, one, "a", "one's again"); p.Version != 4 || len(p.Others) != 0 {
+	if p := onlyPublish(t, one, "a", "one's again"); p.Version != 5 || len(p.Others) != 0 {
 		t.Errorf("published %+v", p)
 	}
 }
