@@ -5,14 +5,22 @@ import (
 	"time"
 )
 
+// heartbeatRetry is how long after a heartbeat that failed the next one is
+// tried: a disk that is full stays so for a while, and every attempt costs.
+const heartbeatRetry = time.Second
+
 // Run sequences submitted updates and writes heartbeats until ctx ends. Updates
 // that were submitted before are still committed; later ones are turned away
 // with problem.ErrUnavailable. A failed commit is told to those who waited for
 // it, and the next one starts from what the store then holds.
 func (s *Sequencer) Run(ctx context.Context) error {
 	last := s.config.Now().Add(-s.config.Interval)
+	var failed error // of the newest heartbeat
 	for {
 		beat, err := s.untilHeartbeat()
+		if failed != nil {
+			beat = max(beat, heartbeatRetry)
+		}
 		if err != nil {
 			s.queue.close()
 			for _, p := range s.queue.take() {
@@ -32,8 +40,8 @@ func (s *Sequencer) Run(ctx context.Context) error {
 			last = s.config.Now()
 			s.sequence(context.WithoutCancel(ctx), s.queue.take())
 		case <-s.config.After(beat):
-			if err := s.Heartbeat(ctx); err != nil && ctx.Err() == nil {
-				s.config.Logger.Error("heartbeat failed", "error", err)
+			if failed = s.Heartbeat(ctx); failed != nil && ctx.Err() == nil {
+				s.config.Logger.Error("heartbeat failed", "error", failed)
 			}
 		case <-ctx.Done():
 			s.queue.close()

@@ -417,6 +417,45 @@ func TestRunWritesHeartbeats(t *testing.T) {
 	}
 }
 
+// A fullStore has no room for log entries.
+type fullStore struct{ directory.Store }
+
+func (fullStore) Commit(context.Context, *directory.Batch) error { return directory.ErrFull }
+
+// TestHeartbeatsThatFail: a heartbeat that failed is tried again, but not in haste.
+func TestHeartbeatsThatFail(t *testing.T) {
+	l := newLog(t, func(c *directory.Config) { c.Log.MaxBehind = 10_000 })
+	config, closeAll := l.parts(t)
+	defer closeAll()
+	config.Store = fullStore{config.Store}
+	ending, end := context.WithCancel(ctx)
+	now := time.Now().Add(time.Minute) // overdue
+	var waits []time.Duration
+	config.Now = func() time.Time { return now }
+	config.After = func(d time.Duration) <-chan time.Time {
+		if waits = append(waits, d); len(waits) == 10 {
+			end()
+		}
+		now = now.Add(d)
+		fired := make(chan time.Time, 1)
+		fired <- now
+		return fired
+	}
+	s, err := directory.Open(ctx, config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if err := s.Run(ending); err != nil {
+		t.Error(err)
+	}
+	for i, d := range waits[1:] {
+		if d < time.Second || d > 5*time.Second {
+			t.Errorf("after failure %d the next heartbeat comes %v later", i+1, d)
+		}
+	}
+}
+
 func TestErase(t *testing.T) {
 	l := newLog(t, nil)
 	s, _ := l.run(t)
