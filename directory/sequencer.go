@@ -101,7 +101,7 @@ func Open(ctx context.Context, config Config) (*Sequencer, error) {
 	if err := suite.VerifyTreeHead(&s.config.Log, &treeHead, head.Root); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrWrongKeys, err)
 	}
-	if err := checkHighWater(snap, s.config.HighWater); err != nil {
+	if err := CheckHighWater(snap, s.config.HighWater); err != nil {
 		return nil, err
 	}
 	s.mu.Lock()
@@ -112,8 +112,8 @@ func Open(ctx context.Context, config Config) (*Sequencer, error) {
 	return s, nil
 }
 
-// checkHighWater refuses a store that does not contain what the mark has seen.
-func checkHighWater(snap Snapshot, mark HighWater) error {
+// CheckHighWater refuses a store that does not contain what the mark has seen.
+func CheckHighWater(snap Snapshot, mark HighWater) error {
 	size, root, err := mark.Read()
 	if err != nil {
 		return err

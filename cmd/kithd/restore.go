@@ -13,7 +13,6 @@ import (
 	"github.com/kith-kt/kith/directory"
 	"github.com/kith-kt/kith/directory/operator"
 	"github.com/kith-kt/kith/directory/store/embedded"
-	"github.com/kith-kt/kith/proto/logtree"
 )
 
 func newRestoreCommand() *cobra.Command {
@@ -97,10 +96,6 @@ func checkMark(path, dir string) error {
 		return err
 	}
 	defer mark.Close()
-	size, root, err := mark.Read()
-	if err != nil {
-		return err
-	}
 	store, err := embedded.Open(path, embedded.Options{MustExist: true, ReadOnly: true})
 	if err != nil {
 		return err
@@ -111,20 +106,7 @@ func checkMark(path, dir string) error {
 		return err
 	}
 	defer snap.Release()
-	if have := snap.Head().Size; have < size {
-		return fmt.Errorf("%w: it has %d log entries, but a head of %d may have been served", directory.ErrHighWater, have, size)
-	}
-	if size == 0 {
-		return nil
-	}
-	full, err := snap.LogNodes(logtree.FullSubtrees(size))
-	if err != nil {
-		return err
-	}
-	if then, err := logtree.Root(size, full); err != nil || then != root {
-		return fmt.Errorf("%w: its first %d log entries are others than were served", directory.ErrHighWater, size)
-	}
-	return nil
+	return directory.CheckHighWater(snap, mark)
 }
 
 // copyFile copies a file to a new one, durably.
