@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"path/filepath"
 	"sync/atomic"
+	"time"
 
 	"github.com/gofrs/flock"
 	"github.com/prometheus/client_golang/prometheus"
@@ -72,6 +73,9 @@ func Open(dir string, o OpenOptions) (_ *Operator, err error) {
 	if o.Offline {
 		return op, nil
 	}
+	if err := op.warnOfClock(); err != nil {
+		return nil, err
+	}
 	if err := op.sequencer.Heartbeat(context.Background()); err != nil {
 		return nil, err
 	}
@@ -79,6 +83,22 @@ func Open(dir string, o OpenOptions) (_ *Operator, err error) {
 		return nil, err
 	}
 	return op, nil
+}
+
+// warnOfClock tells of a log that is ahead of the clock: one of them is wrong. A
+// log whose entries lie in the future is refused by clients until then.
+func (op *Operator) warnOfClock() error {
+	snap, err := op.sequencer.Snapshot()
+	if err != nil {
+		return err
+	}
+	defer snap.Release()
+	newest, now := time.UnixMilli(int64(snap.Head().Timestamp)), op.options.Now()
+	if ahead := newest.Sub(now); ahead > time.Duration(op.log.MaxAhead)*time.Millisecond {
+		op.options.Logger.Warn("the newest log entry lies in the future: set the clock right; if it is right, clients refuse the log until then",
+			"entry", newest.UTC(), "ahead", ahead)
+	}
+	return nil
 }
 
 func (op *Operator) openKeys() error {

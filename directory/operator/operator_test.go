@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -561,6 +562,26 @@ func TestAuditorHead(t *testing.T) {
 	}
 	for op.Ready() != nil { // Run may just have begun
 		time.Sleep(time.Millisecond)
+	}
+}
+
+// TestClockSetBack: the operator is told, once, when the log is ahead of the clock.
+func TestClockSetBack(t *testing.T) {
+	w := newWorld(t, operator.Options{MaxAhead: time.Minute})
+	for _, test := range []struct {
+		back time.Duration
+		told int
+	}{{time.Minute, 0}, {time.Minute + time.Millisecond, 1}} {
+		begun := w.now.Load()
+		w.now.Add(-test.back.Milliseconds())
+		var log bytes.Buffer
+		op, err := w.open(operator.OpenOptions{Logger: slog.New(slog.NewTextHandler(&log, nil))})
+		must(t, err)
+		must(t, op.Close())
+		if n := strings.Count(log.String(), "in the future"); n != test.told {
+			t.Errorf("%v back: told %d times: %s", test.back, n, log.String())
+		}
+		w.now.Store(begun)
 	}
 }
 
