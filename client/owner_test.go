@@ -2,6 +2,7 @@ package client_test
 
 import (
 	"bytes"
+	"errors"
 	"testing"
 
 	"github.com/kith-kt/kith/client"
@@ -222,5 +223,38 @@ func TestManyVersionsInOneWindow(t *testing.T) {
 		if m.Err() != nil {
 			t.Errorf("%d versions in the map: %v", len(c.State().Owned("alice").Monitor), m.Err())
 		}
+	}
+}
+
+// TestRewrittenUnderItsOwner: an owner knows its own versions before any search
+// has shown them, and the finding can be verified again.
+func TestRewrittenUnderItsOwner(t *testing.T) {
+	for name, values := range map[string][]string{"another value": {"zero", "not mine"}, "gone": {"zero"}} {
+		t.Run(name, func(t *testing.T) {
+			l := contactLog()
+			l.Advance(10).Publish(nil)
+			c := newClient(t, l, nil)
+			if _, err := c.Own(t.Context(), "alice"); err != nil {
+				t.Fatal(err)
+			}
+			for _, v := range []string{"zero", "one"} {
+				l.Advance(10)
+				if _, err := publish(t, c, "alice", v); err != nil {
+					t.Fatal(err)
+				}
+			}
+			l.Advance(10).Rewrite("alice", 1, values[1:]...)
+			for range 9 {
+				l.Advance(2_000).Publish(nil)
+			}
+			_, err := c.Publish(t.Context(), "alice", func(last *client.Found) ([]byte, error) {
+				t.Errorf("a version is to follow %q", last.Value)
+				return nil, nil
+			})
+			wantKind(t, err, client.Rewritten)
+			m, _ := errors.AsType[*client.Misbehaviour](err)
+			_, _, err = client.VerifySaved(m.Evidence)
+			wantKind(t, err, client.Rewritten)
+		})
 	}
 }

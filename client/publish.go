@@ -89,9 +89,6 @@ func (c *Client) catchUp(ctx context.Context, label string) (*Found, []*Updated,
 			return nil, updates, c.withheld(label, err, "version %d of your label %s exists, and there is no answer", known.Version, label)
 		case err != nil:
 			return nil, updates, err
-		case exists && found.Version < known.Version:
-			return nil, updates, &Misbehaviour{Kind: Rewritten,
-				Detail: fmt.Sprintf("version %d of your label %s exists, and version %d is said to be the greatest", known.Version, label, found.Version)}
 		}
 		for !exists || known.Version < found.Version {
 			u, err := ask(ctx, c, label, func(s *State) (wire.Call, Verify[*Updated], error) { return s.Update(label, nil) })

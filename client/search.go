@@ -85,6 +85,9 @@ func (s *State) verifySearch(label string, version *uint32, response []byte, now
 		return nil, nil, unproved(err)
 	}
 	f.Watched = s.log.config.Mode == wire.ContactMonitoring && a.view.MustMonitor(f.Terminal)
+	if err := s.owned[label].agrees(f); err != nil {
+		return nil, nil, err
+	}
 	contact, err := s.contacts[label].with(f, known)
 	if err != nil {
 		return nil, nil, err
@@ -93,6 +96,22 @@ func (s *State) verifySearch(label string, version *uint32, response []byte, now
 		next = next.withContact(contact)
 	}
 	return f, next, nil
+}
+
+// agrees holds a proved search against what its owner (nil: somebody else) knows
+// of the label.
+func (o *Owned) agrees(f *Found) error {
+	if o == nil {
+		return nil
+	}
+	if g, ok := o.Greatest(); ok && f.Greatest && g.Version > f.Version {
+		return misbehaved(Rewritten, nil, "version %d of your label %s exists, and version %d is said to be the greatest", g.Version, f.Label, f.Version)
+	}
+	i, found := slices.BinarySearchFunc(o.Steps, f.Version, func(s Step, v uint32) int { return cmp.Compare(s.Version, v) })
+	if found && o.Steps[i].Commitment != nil && *o.Steps[i].Commitment != f.Commitment {
+		return misbehaved(Rewritten, nil, "version %d of your label %s has another value than the one you know", f.Version, f.Label)
+	}
+	return nil
 }
 
 // searchLadder is steps 1 to 3 of "Search", shared with "Credentials". It sets
