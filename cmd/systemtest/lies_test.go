@@ -143,11 +143,20 @@ func TestLies(t *testing.T) {
 			})
 		}, kind(client.BadProof).saying("VRF proof")},
 		{"an older version as the newest", both, func(sc *scene) http.Handler {
-			return evil.Requests(sc.edit(func(r *wire.SearchResponse) {}), wire.OpSearch, func(b []byte) []byte {
-				r, err := wire.ParseSearchRequest(b, sc.log.Format())
+			f := sc.log.Format()
+			asNewest := evil.Responses(sc.op.Handler(), wire.OpSearch, func(b []byte) []byte {
+				r, err := wire.ParseSearchResponse(b, f, true)
 				must(sc.t, err)
 				r.Version = new(uint32)
-				b, err = r.Append(nil, sc.log.Format())
+				b, err = r.Append(nil, f)
+				must(sc.t, err)
+				return b
+			})
+			return evil.Requests(asNewest, wire.OpSearch, func(b []byte) []byte {
+				r, err := wire.ParseSearchRequest(b, f)
+				must(sc.t, err)
+				r.Version = new(uint32)
+				b, err = r.Append(nil, f)
 				must(sc.t, err)
 				return b
 			})
