@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"sync"
 
+	"github.com/kith-kt/kith/internal/kv"
 	"github.com/kith-kt/kith/proto/wire"
 )
 
@@ -49,7 +50,7 @@ func CreateHighWater(path string) error {
 		err = e
 	}
 	if err == nil {
-		err = syncDir(filepath.Dir(path))
+		err = kv.SyncDir(filepath.Dir(path))
 	}
 	return err
 }

@@ -12,6 +12,7 @@ import (
 	"runtime"
 	"strings"
 
+	"github.com/kith-kt/kith/internal/kv"
 	"github.com/kith-kt/kith/proto/checkpoint"
 	"github.com/kith-kt/kith/proto/suite"
 	"github.com/kith-kt/kith/proto/vrf"
@@ -79,7 +80,7 @@ func (k *Keys) Save(dir string) error {
 			return err
 		}
 	}
-	return syncDir(dir)
+	return kv.SyncDir(dir)
 }
 
 // LoadKeys reads the keys of a log from a folder.
@@ -176,17 +177,4 @@ func writeNew(path, text string) error {
 		err = e
 	}
 	return err
-}
-
-// syncDir makes the names in a folder durable.
-func syncDir(dir string) error {
-	if runtime.GOOS == "windows" {
-		return nil
-	}
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	return d.Sync()
 }

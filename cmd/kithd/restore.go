@@ -13,6 +13,7 @@ import (
 	"github.com/kith-kt/kith/directory"
 	"github.com/kith-kt/kith/directory/operator"
 	"github.com/kith-kt/kith/directory/store/embedded"
+	"github.com/kith-kt/kith/internal/kv"
 )
 
 func newRestoreCommand() *cobra.Command {
@@ -74,6 +75,9 @@ func restore(cmd *cobra.Command, dir, from string) (size uint64, err error) {
 		return 0, err
 	}
 	if err := os.Remove(copied); err != nil {
+		return 0, err
+	}
+	if err := kv.SyncDir(dir); err != nil {
 		return 0, err
 	}
 	// Opening it asks for everything else that serving it will.

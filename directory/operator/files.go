@@ -16,6 +16,7 @@ import (
 	"github.com/gofrs/flock"
 
 	"github.com/kith-kt/kith/directory"
+	"github.com/kith-kt/kith/internal/kv"
 	"github.com/kith-kt/kith/proto/strictjson"
 )
 
@@ -127,19 +128,7 @@ func replace(path string, b []byte, mode fs.FileMode) error {
 	if err := os.Rename(temporary, path); err != nil {
 		return err
 	}
-	return syncDir(filepath.Dir(path))
-}
-
-func syncDir(dir string) error {
-	if runtime.GOOS == "windows" {
-		return nil
-	}
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	return d.Sync()
+	return kv.SyncDir(filepath.Dir(path))
 }
 
 // A root key is one line, like the other keys of a log.

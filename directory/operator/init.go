@@ -13,6 +13,7 @@ import (
 
 	"github.com/kith-kt/kith/directory"
 	"github.com/kith-kt/kith/directory/store/embedded"
+	"github.com/kith-kt/kith/internal/kv"
 	"github.com/kith-kt/kith/proto/checkpoint"
 	"github.com/kith-kt/kith/proto/provider"
 	"github.com/kith-kt/kith/proto/strictjson"
@@ -127,7 +128,7 @@ func initialise(dir string, o *Options, config *Config) (*Summary, error) {
 	if err := writeNew(rootFile, formatRootKey(root), 0o600); err != nil {
 		return nil, err
 	}
-	if err := syncDir(in(RootFolder)); err != nil {
+	if err := kv.SyncDir(in(RootFolder)); err != nil {
 		return nil, err
 	}
 	if err := writeNew(in(DocumentFile), envelope, 0o644); err != nil {
@@ -143,7 +144,7 @@ func initialise(dir string, o *Options, config *Config) (*Summary, error) {
 	if err := writeNew(in(ConfigFile), settings, 0o644); err != nil {
 		return nil, err
 	}
-	if err := syncDir(dir); err != nil {
+	if err := kv.SyncDir(dir); err != nil {
 		return nil, err
 	}
 	return &Summary{

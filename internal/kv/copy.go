@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"path/filepath"
+	"runtime"
 
 	"go.etcd.io/bbolt"
 )
@@ -13,11 +15,30 @@ const copyBytes = 32 << 20
 
 // Copy writes the view to a new file at path, which must not exist. It copies
 // what is there, not the pages of the file, so that nothing deleted comes along.
+// Until all of it is durable there is an empty file at path, and the copy in the
+// making beside it.
 func (db *DB) Copy(ctx context.Context, v *View, path string) (err error) {
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err != nil {
 		return explain(err)
 	}
+	part := path + ".part"
+	defer func() {
+		if err != nil {
+			os.Remove(path)
+		}
+	}()
+	if err := file.Close(); err != nil {
+		return explain(err)
+	}
+	if file, err = os.OpenFile(part, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600); err != nil {
+		return explain(err)
+	}
+	defer func() {
+		if err != nil {
+			os.Remove(part)
+		}
+	}()
 	if err := file.Close(); err != nil {
 		return explain(err)
 	}
@@ -28,17 +49,33 @@ func (db *DB) Copy(ctx context.Context, v *View, path string) (err error) {
 			specs[i].Fill = s.Fill
 		}
 	}
-	dst, err := Open(path, Options{Buckets: specs})
+	dst, err := Open(part, Options{Buckets: specs})
 	if err == nil {
 		err = copyAll(ctx, dst, v)
 		if e := dst.Close(); err == nil {
 			err = e
 		}
 	}
-	if err != nil {
-		os.Remove(path)
+	if err == nil {
+		err = explain(os.Rename(part, path))
+	}
+	if err == nil {
+		err = explain(SyncDir(filepath.Dir(path)))
 	}
 	return err
+}
+
+// SyncDir makes the names in a folder durable.
+func SyncDir(dir string) error {
+	if runtime.GOOS == "windows" {
+		return nil
+	}
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	return d.Sync()
 }
 
 func copyAll(ctx context.Context, dst *DB, v *View) error {

@@ -1,9 +1,13 @@
 package kv
 
 import (
+	"context"
+	"errors"
+	"os"
 	"path/filepath"
 	"sync"
 	"testing"
+	"time"
 )
 
 // Who has written sees it in the next view, whatever others open meanwhile.
@@ -58,5 +62,41 @@ func TestViewAfterUpdate(t *testing.T) {
 				v.Release()
 			}
 		})
+	}
+}
+
+// TestCopyIsWholeOrNothing: at no moment is there half a copy under its name.
+func TestCopyIsWholeOrNothing(t *testing.T) {
+	dir := t.TempDir()
+	db := open(t, filepath.Join(dir, "db"), Options{})
+	db.bolt.NoSync = true
+	value := make([]byte, 1<<20)
+	for n := range uint64(3 * copyBytes >> 20) {
+		if err := db.Update(func(tx *Tx) error { tx.Put(0, Key(n), value); return nil }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	v, path := view(t, db), filepath.Join(dir, "copy")
+	done := make(chan error)
+	go func() { done <- db.Copy(context.Background(), v, path) }()
+	for {
+		select {
+		case err := <-done:
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := os.Stat(path + ".part"); !errors.Is(err, os.ErrNotExist) {
+				t.Error("something was left:", err)
+			}
+			return
+		case <-time.After(time.Millisecond):
+		}
+		info, err := os.Stat(path)
+		if err != nil || info.Size() == 0 {
+			continue
+		}
+		if _, err := os.Stat(path + ".part"); !errors.Is(err, os.ErrNotExist) || info.Size() < 3*copyBytes {
+			t.Fatalf("there are %d bytes of the copy already", info.Size())
+		}
 	}
 }
