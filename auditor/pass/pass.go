@@ -1,0 +1,190 @@
+package pass
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+
+	"golang.org/x/mod/sumdb/tlog"
+
+	"github.com/kith-kt/kith/auditor"
+	"github.com/kith-kt/kith/proto/checkpoint"
+	"github.com/kith-kt/kith/proto/wire"
+)
+
+// A Pass is one walk from where an auditor was to the newest checkpoint.
+type Pass struct {
+	Log    *Log
+	Source Source
+	// Save is called before the first entry, after every 256 at most and at the
+	// end, and may keep the Progress, or not. nil: nothing is kept.
+	Save func(p Progress, last bool) error
+	// Each is told after every entry how far the pass is. nil: nobody is.
+	Each func(done, size uint64)
+}
+
+// A Result is what a pass has done.
+type Result struct {
+	Progress Progress // of every entry under Checkpoint if there was no error
+	Signed   *checkpoint.Signed
+	Entries  uint64 // audited in this pass
+	Leaves   uint64 // added and removed by them
+	Bytes    uint64 // of pages of updates
+}
+
+// Run walks. When it returns an error, Result.Progress is as far as it came, and
+// may be gone on from. Misbehaviour is a *Misbehaviour, all other errors are the
+// Source's, Save's or the context's.
+func (p *Pass) Run(ctx context.Context, from Progress) (r Result, err error) {
+	r.Progress = from
+	note, err := p.Source.Checkpoint(ctx)
+	if err != nil {
+		return r, err
+	}
+	previous := from.Seen
+	signed, tree, err := p.open(ctx, from, note)
+	if err == nil {
+		r.Signed = signed
+		r.Progress.Seen = note
+		err = p.walk(ctx, &r, tree)
+	}
+	if m, ok := errors.AsType[*Misbehaviour](err); ok {
+		m.Checkpoint = note
+		if m.Kind == Fork || m.Kind == Rollback {
+			m.Previous = previous
+		}
+		p.proveLeaf(m, tree)
+	}
+	return r, err
+}
+
+// open verifies a checkpoint and that its log continues the one seen.
+func (p *Pass) open(ctx context.Context, from Progress, note []byte) (*checkpoint.Signed, *tiles, error) {
+	size := from.State.Size()
+	signed, err := p.Log.Verifier.Open(note)
+	if err != nil {
+		return nil, nil, &Misbehaviour{Kind: BadCheckpoint, Entry: size, Err: err}
+	}
+	tree := newTiles(ctx, p.Source, signed.Checkpoint)
+	if from.Seen == nil {
+		if size > 0 {
+			return nil, nil, fmt.Errorf("%w: entries without a checkpoint", ErrProgress)
+		}
+		return signed, tree, nil
+	}
+	seen, err := p.Log.Verifier.Open(from.Seen)
+	if err != nil {
+		return nil, nil, fmt.Errorf("%w: checkpoint: %w", ErrProgress, err)
+	}
+	if size > seen.Size {
+		return nil, nil, fmt.Errorf("%w: beyond its checkpoint", ErrProgress)
+	}
+	if signed.Size < seen.Size {
+		return nil, nil, &Misbehaviour{Kind: Rollback, Entry: signed.Size, Err: fmt.Errorf("%w: %d entries after %d", ErrRollback, signed.Size, seen.Size)}
+	}
+	var proof []checkpoint.Hash
+	if seen.Size > 0 && seen.Size < signed.Size {
+		if proof, err = tlog.ProveTree(int64(signed.Size), int64(seen.Size), tree.hashes()); err != nil {
+			return nil, nil, tree.bad(seen.Size-1, err)
+		}
+	}
+	if err := checkpoint.CheckConsistency(seen.Checkpoint, signed.Checkpoint, proof); err != nil {
+		return nil, nil, &Misbehaviour{Kind: Fork, Entry: max(seen.Size, 1) - 1, Err: fmt.Errorf("%w: %w", ErrFork, err)}
+	}
+	return signed, tree, nil
+}
+
+// walk audits all entries under the checkpoint.
+func (p *Pass) walk(ctx context.Context, r *Result, tree *tiles) error {
+	save := func(last bool) error {
+		if p.Save == nil {
+			return nil
+		}
+		return p.Save(r.Progress, last)
+	}
+	// From now on no log is taken that does not continue this checkpoint.
+	if err := save(r.Progress.State.Size() == r.Signed.Size); err != nil {
+		return err
+	}
+	updates := &pages{source: p.Source}
+	for r.Progress.State.Size() < r.Signed.Size {
+		pos := r.Progress.State.Size()
+		b, err := tree.bundle(pos)
+		if err != nil {
+			return err
+		}
+		for ; pos < b.first+uint64(len(b.leaves)); pos++ {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			update, err := updates.take(ctx, pos)
+			if err != nil {
+				return err
+			}
+			i := pos - b.first
+			next, changed, err := p.entry(r.Progress.State, &b.leaves[i], update)
+			if err != nil {
+				if m, ok := errors.AsType[*Misbehaviour](err); ok {
+					m.Leaf, m.Update = b.encoded[i], update
+				}
+				return err
+			}
+			r.Progress.State = next
+			r.Entries, r.Leaves, r.Bytes = r.Entries+1, r.Leaves+changed, updates.bytes
+			if p.Each != nil {
+				p.Each(pos+1, r.Signed.Size)
+			}
+		}
+		if err := save(r.Progress.State.Size() == r.Signed.Size); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// entry audits one entry: the leaf, the update, and the roots that follow.
+func (p *Pass) entry(s auditor.State, leaf *checkpoint.Leaf, update []byte) (next auditor.State, changed uint64, err error) {
+	bad := func(kind Kind, err error) (auditor.State, uint64, error) {
+		return s, 0, &Misbehaviour{Kind: kind, Entry: s.Size(), Err: err}
+	}
+	if leaf.Configuration != p.Log.Digest {
+		return bad(Reconfigured, ErrConfiguration)
+	}
+	if uint64(len(update)) != uint64(leaf.UpdateSize) {
+		return bad(BadUpdate, fmt.Errorf("%w: %d bytes, not %d", ErrUpdate, len(update), leaf.UpdateSize))
+	}
+	if sha256.Sum256(update) != leaf.Update {
+		return bad(BadUpdate, ErrUpdate)
+	}
+	u, err := wire.ParseAuditorUpdate(update, p.Log.Configuration.Format())
+	if err != nil {
+		return bad(BadUpdate, err)
+	}
+	next, err = auditor.Step(s, u)
+	if err != nil {
+		return bad(BadStep, err)
+	}
+	follows := func(what string) error { return fmt.Errorf("%w: %s", ErrFollows, what) }
+	switch {
+	case leaf.Position != s.Size():
+		return bad(BadRoot, follows("position"))
+	case leaf.Timestamp != next.Timestamp():
+		return bad(BadRoot, follows("timestamp"))
+	case leaf.PrefixRoot != next.PrefixRoot():
+		return bad(BadRoot, follows("root of the prefix tree"))
+	case leaf.Root != next.Root():
+		return bad(BadRoot, follows("root of the log tree"))
+	}
+	return next, uint64(len(u.Added) + len(u.Removed)), nil
+}
+
+// proveLeaf adds the proof that the log has signed the leaf.
+func (p *Pass) proveLeaf(m *Misbehaviour, tree *tiles) {
+	if m.Leaf == nil || m.Kind == BadLeaf || tree == nil {
+		return
+	}
+	if proof, err := tlog.ProveRecord(tree.tree.N, int64(m.Entry), tree.hashes()); err == nil {
+		m.LeafProof = proof
+	}
+}
