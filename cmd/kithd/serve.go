@@ -86,7 +86,10 @@ func serve(cmd *cobra.Command, dir string, o *serveOptions) (err error) {
 		}
 		logger.Info("stopped")
 	}()
-	o.listen.MaxConnections = op.Config().Limits.WithDefaults().Connections
+	limits := op.Config().Limits.WithDefaults()
+	if o.listen.MaxConnections = limits.Connections; !o.listen.BehindProxy {
+		o.listen.MaxPerAddress = limits.ConnectionsPerAddress
+	}
 	ln, err := daemon.Listen(ctx, o.listen)
 	if errors.Is(err, daemon.ErrPlain) {
 		return usage(err, "give --tls-cert and --tls-key, or put a proxy that speaks TLS in front and say --behind-proxy")

@@ -29,10 +29,13 @@ type Limits struct {
 	ConcurrentUpdates int `json:"concurrent_updates,omitempty"`
 	// Connections bounds the open connections. The listener sees to it. Default 4096.
 	Connections int `json:"connections,omitempty"`
+	// ConnectionsPerAddress bounds those of one address (requester), unless they
+	// are a proxy's. Default 512.
+	ConnectionsPerAddress int `json:"connections_per_address,omitempty"`
 }
 
 // Unlimited are limits for tests and measurements.
-var Unlimited = Limits{SearchesPerMinute: -1, UpdatesPerMinute: -1, ReadsPerMinute: -1, Concurrent: 1 << 16, ConcurrentUpdates: 1 << 16, Connections: 1 << 16}
+var Unlimited = Limits{SearchesPerMinute: -1, UpdatesPerMinute: -1, ReadsPerMinute: -1, Concurrent: 1 << 16, ConcurrentUpdates: 1 << 16, Connections: 1 << 16, ConnectionsPerAddress: 1 << 16}
 
 // WithDefaults returns the limits that hold.
 func (l Limits) WithDefaults() Limits {
@@ -57,6 +60,7 @@ func (l *Limits) setDefaults() error {
 		{&l.Concurrent, "concurrent", 256, false},
 		{&l.ConcurrentUpdates, "concurrent_updates", 1024, false},
 		{&l.Connections, "connections", 4096, false},
+		{&l.ConnectionsPerAddress, "connections_per_address", 512, false},
 	} {
 		if *f.value == 0 {
 			*f.value = f.normal

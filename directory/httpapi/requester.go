@@ -11,6 +11,7 @@ import (
 	"github.com/hashicorp/golang-lru/v2/simplelru"
 	"golang.org/x/time/rate"
 
+	"github.com/kith-kt/kith/internal/daemon"
 	"github.com/kith-kt/kith/proto/problem"
 )
 
@@ -28,7 +29,7 @@ func (h *handler) requester(r *http.Request) requester {
 			return requester{token: id}
 		}
 	}
-	return requester{prefix: prefixOf(h.address(r))}
+	return requester{prefix: daemon.Network(h.address(r))}
 }
 
 // address returns where a request comes from. Behind a trusted proxy that is
@@ -50,16 +51,6 @@ func (h *handler) address(r *http.Request) netip.Addr {
 	}
 	a, _ := netip.ParseAddr(host)
 	return a
-}
-
-func prefixOf(a netip.Addr) netip.Prefix {
-	a = a.Unmap().WithZone("")
-	bits := 64
-	if a.Is4() {
-		bits = 32
-	}
-	p, _ := a.Prefix(bits) // the zero prefix is one requester: all whose address is unknown
-	return p
 }
 
 // A budget is what a requester may spend on one kind of request.

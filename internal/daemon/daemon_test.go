@@ -14,6 +14,7 @@ import (
 	"math/big"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -243,6 +244,70 @@ func TestLogger(t *testing.T) {
 	for _, o := range []daemon.LogOptions{{Format: "xml"}, {Level: "loud"}} {
 		if _, err := daemon.NewLogger(&b, o); err == nil {
 			t.Errorf("%+v is accepted", o)
+		}
+	}
+}
+
+// TestNobodyTakesAllConnections: connections beyond those of one address are
+// closed, and closing one makes room for another.
+func TestNobodyTakesAllConnections(t *testing.T) {
+	l, err := daemon.Listen(t.Context(), daemon.ListenOptions{Address: "127.0.0.1:0", MaxConnections: 100, MaxPerAddress: 2})
+	must(t, err)
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "here") })}
+	go func() { done <- daemon.Serve(ctx, server, l, 0) }()
+	defer func() {
+		cancel()
+		must(t, <-done)
+	}()
+	// ask asks over a connection that stays open, from one of loopback's addresses.
+	ask := func(from string) (c net.Conn, answered bool) {
+		dialer := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(from)}, Timeout: 5 * time.Second}
+		c, err := dialer.Dial("tcp", l.Addr().String())
+		if err != nil {
+			t.Skip("loopback has one address here:", err)
+		}
+		must(t, c.SetDeadline(time.Now().Add(5*time.Second)))
+		io.WriteString(c, "GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+		n, _ := c.Read(make([]byte, 1))
+		return c, n == 1
+	}
+	first, ok := ask("127.0.0.2")
+	second, ok2 := ask("127.0.0.2")
+	if !ok || !ok2 {
+		t.Fatal("two connections are not served")
+	}
+	defer second.Close()
+	third, ok := ask("127.0.0.2")
+	if ok {
+		t.Error("a third connection of one address is served")
+	}
+	third.Close()
+	other, ok := ask("127.0.0.3")
+	if !ok {
+		t.Error("a connection of another address is not served")
+	}
+	other.Close()
+	first.Close()
+	for range 100 { // the server sees it a moment later
+		c, ok := ask("127.0.0.2")
+		c.Close()
+		if ok {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	t.Error("a connection that was closed makes no room")
+}
+
+func TestNetwork(t *testing.T) {
+	for address, want := range map[string]string{
+		"198.51.100.7": "198.51.100.7/32", "::ffff:198.51.100.7": "198.51.100.7/32",
+		"2001:db8::1": "2001:db8::/64", "fe80::1%eth0": "fe80::/64",
+	} {
+		if got := daemon.Network(netip.MustParseAddr(address)).String(); got != want {
+			t.Errorf("%s is of %s, want %s", address, got, want)
 		}
 	}
 }

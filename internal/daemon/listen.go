@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 
 	"golang.org/x/net/netutil"
 )
@@ -23,6 +24,9 @@ type ListenOptions struct {
 	BehindProxy bool
 	// MaxConnections bounds the open connections; more wait to be accepted. 0: no bound.
 	MaxConnections int
+	// MaxPerAddress bounds those of one IPv4 address or IPv6 network of 64 bits;
+	// more are closed, so that nobody alone can take all there are. 0: no bound.
+	MaxPerAddress int
 }
 
 // A Listener is an address that is listened on, and whether TLS is spoken there.
@@ -68,6 +72,9 @@ func Listen(ctx context.Context, o ListenOptions) (*Listener, error) {
 	var config net.ListenConfig
 	if l.Listener, err = config.Listen(ctx, "tcp", address.String()); err != nil {
 		return nil, err
+	}
+	if o.MaxPerAddress > 0 {
+		l.Listener = &perAddress{Listener: l.Listener, most: o.MaxPerAddress, open: map[netip.Prefix]int{}}
 	}
 	if o.MaxConnections > 0 {
 		l.Listener = netutil.LimitListener(l.Listener, o.MaxConnections)
