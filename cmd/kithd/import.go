@@ -80,6 +80,13 @@ func importFile(cmd *cobra.Command, op *operator.Operator, format keyfile.Format
 		for _, e := range collection.Skipped {
 			fmt.Fprintln(cmd.ErrOrStderr(), "kithd: skipped:", oneLine(strings.Join([]string{e.Where, string(e.Skipped), e.Detail}, ": ")))
 		}
+		all := 0
+		for _, n := range collection.Reasons() {
+			all += n
+		}
+		if more := all - len(collection.Skipped); more > 0 {
+			fmt.Fprintln(cmd.ErrOrStderr(), "kithd: skipped:", more, "more, which are counted only")
+		}
 	}
 	v, err := load(cmd.Context(), op, collection, cmd.ErrOrStderr())
 	if errors.Is(err, context.Canceled) {

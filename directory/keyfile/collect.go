@@ -13,10 +13,16 @@ import (
 // maxRecord leaves room in a record for everything but its keys, in bytes.
 const maxRecord = record.MaxSize - 4096
 
+// maxSkipped is how many entries a Collection has of what was skipped: a file of
+// short lines that are nothing would take a hundred times its size.
+const maxSkipped = 10_000
+
 // A Collection is a whole file, gathered by label.
 type Collection struct {
 	Items   []Item  // ascending by label, each label once
-	Skipped []Entry // in the order of the file
+	Skipped []Entry // in the order of the file, the first 10,000
+
+	reasons map[Reason]int // of all that were skipped
 }
 
 // An Item is what is to be published at one label: keys, or an opaque value.
@@ -26,13 +32,13 @@ type Item struct {
 	Value []byte
 }
 
-// Reasons counts what was skipped.
-func (c *Collection) Reasons() map[Reason]int {
-	n := map[Reason]int{}
-	for _, e := range c.Skipped {
-		n[e.Skipped]++
+// Reasons counts what was skipped, all of it.
+func (c *Collection) Reasons() map[Reason]int { return c.reasons }
+
+func (c *Collection) skip(e Entry) {
+	if c.reasons[e.Skipped]++; len(c.Skipped) < maxSkipped {
+		c.Skipped = append(c.Skipped, e)
 	}
-	return n
 }
 
 // Collect reads all entries and gathers them by label. The result depends on
@@ -41,7 +47,7 @@ func (c *Collection) Reasons() map[Reason]int {
 // error it returns what came before.
 func Collect(entries iter.Seq2[Entry, error]) (*Collection, error) {
 	byLabel := map[string]*Item{}
-	c := &Collection{}
+	c := &Collection{reasons: map[Reason]int{}}
 	var failed error
 	for e, err := range entries {
 		if err != nil {
@@ -49,7 +55,7 @@ func Collect(entries iter.Seq2[Entry, error]) (*Collection, error) {
 			break
 		}
 		if e.Skipped != "" {
-			c.Skipped = append(c.Skipped, e)
+			c.skip(e)
 			continue
 		}
 		it := byLabel[e.Label]
@@ -58,7 +64,7 @@ func Collect(entries iter.Seq2[Entry, error]) (*Collection, error) {
 			byLabel[e.Label] = it
 		}
 		if why, detail := it.add(e); why != "" {
-			c.Skipped = append(c.Skipped, Entry{Where: e.Where, Label: e.Label, Skipped: why, Detail: detail})
+			c.skip(Entry{Where: e.Where, Label: e.Label, Skipped: why, Detail: detail})
 		}
 	}
 	for _, it := range byLabel {

@@ -196,3 +196,12 @@ func FuzzJSONL(f *testing.F) {
 	f.Add([]byte(`{"label":"ann","keys":[{"type":"age","data":"age1x"},{"type":"ssh","data":"` + sshKey(1) + `"}]}` + "\n" + `{"label":"x","value":"AA=="}`))
 	f.Fuzz(func(t *testing.T, b []byte) { check(t, Read(FormatJSONL, bytes.NewReader(b), now)) })
 }
+
+// TestSkippedWithoutEnd: a file of nothing is counted, and not kept.
+func TestSkippedWithoutEnd(t *testing.T) {
+	const lines = 3 * 10_000
+	c, err := Collect(SSH(strings.NewReader(strings.Repeat("x\n", lines)), now))
+	if err != nil || len(c.Skipped) != 10_000 || c.Reasons()[Malformed] != lines {
+		t.Errorf("%d kept, %v counted, %v", len(c.Skipped), c.Reasons(), err)
+	}
+}
