@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"sync"
@@ -60,6 +61,7 @@ type world struct {
 	auditor *watcher // nil outside ThirdPartyAuditing
 	config  wire.Configuration
 	log     *client.Log
+	random  io.Reader // nil: the usual
 
 	store     *embedded.Store
 	mark      *directory.HighWaterFile
@@ -81,13 +83,23 @@ func (s settings) String() string {
 
 func newWorld(tb fataler, s settings) *world {
 	tb.Helper()
-	w := &world{tb: tb}
+	return newWorldFrom(tb, s, nil)
+}
+
+// newWorldFrom returns a world whose secrets come from random, if it is not nil, so
+// that it is always the same. Its auditor comes by only when audit is called.
+func newWorldFrom(tb fataler, s settings, random io.Reader) *world {
+	tb.Helper()
+	w := &world{tb: tb, random: random}
+	if random == nil {
+		random = rand.Reader
+	}
 	var err error
 	if w.dir, err = os.MkdirTemp("", "kith-world"); err != nil {
 		tb.Fatal(err)
 	}
 	w.clock.now = time.UnixMilli(1_790_000_000_000)
-	if w.keys, err = directory.GenerateKeys(s.suite, "example.org/log", rand.Reader); err != nil {
+	if w.keys, err = directory.GenerateKeys(s.suite, "example.org/log", random); err != nil {
 		tb.Fatal(err)
 	}
 	w.config = wire.Configuration{
@@ -104,7 +116,7 @@ func newWorld(tb fataler, s settings) *world {
 		w.config.MaximumLifetime = &ms
 	}
 	if s.mode == wire.ThirdPartyAuditing {
-		signer, err := w.keys.Suite.GenerateSigner(rand.Reader)
+		signer, err := w.keys.Suite.GenerateSigner(random)
 		if err != nil {
 			tb.Fatal(err)
 		}
@@ -155,6 +167,7 @@ func (w *world) open(init func(context.Context, directory.Config) error) {
 	config := directory.Config{
 		Log: w.config, Keys: w.keys, Store: w.store, HighWater: w.mark,
 		Now: w.clock.Now, After: after, Interval: time.Millisecond,
+		Rand: w.random,
 	}
 	if init != nil {
 		if err := init(ctx, config); err != nil {
@@ -181,7 +194,7 @@ func (w *world) open(init func(context.Context, directory.Config) error) {
 	if w.auditor != nil {
 		w.audit()
 		group.Go(func() {
-			for {
+			for w.random == nil {
 				changed := w.seq.Changed()
 				w.audit()
 				select {
@@ -252,6 +265,9 @@ func (w *world) followLog() error {
 func (w *world) audited() error {
 	if w.auditor == nil {
 		return nil
+	}
+	if w.random != nil {
+		return w.followLog()
 	}
 	for {
 		changed := w.seq.Changed()
