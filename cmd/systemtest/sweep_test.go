@@ -89,6 +89,9 @@ func everyOperation(t testing.TB, s settings) (*site, *client.State, []*exchange
 	gather[*client.Initialised](g, "owner init")(state.OwnerInit("bob", walked.Positions[len(walked.Positions)-1]))
 	gather[*client.OwnerWatched](g, "owner monitor")(state.OwnerMonitor("alice"))
 	gather[*client.Walked](g, "distinguished")(state.Walk(nil))
+	again := c.State() // which knows the newest head
+	gather[*client.Found](g, "search under the same head")(again.Search("alice", nil))
+	gather[*client.Walked](g, "distinguished under the same head")(again.Walk(nil))
 	gather[*client.Updated](g, "update")(state.Update("alice", [][]byte{[]byte("a3")}))
 	return p, state, g.list
 }
