@@ -8,6 +8,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"go.etcd.io/bbolt"
 )
 
 // Who has written sees it in the next view, whatever others open meanwhile.
@@ -98,5 +100,38 @@ func TestCopyIsWholeOrNothing(t *testing.T) {
 		if _, err := os.Stat(path + ".part"); !errors.Is(err, os.ErrNotExist) || info.Size() < 3*copyBytes {
 			t.Fatalf("there are %d bytes of the copy already", info.Size())
 		}
+	}
+}
+
+// TestGrowthIsForeseen: a transaction makes the file grow by no more than need
+// says, also if every write hits a page of its own.
+func TestGrowthIsForeseen(t *testing.T) {
+	db := open(t, filepath.Join(t.TempDir(), "db"), Options{})
+	db.bolt.NoSync = true
+	const labels = 20000
+	for _, value := range [][]byte{make([]byte, 1000), []byte("x")} {
+		v := view(t, db) // keeps the pages of before from being used again
+		size := func() (n int64) {
+			if err := db.bolt.View(func(tx *bbolt.Tx) error { n = tx.Size(); return nil }); err != nil {
+				t.Fatal(err)
+			}
+			return n
+		}
+		before, need := size(), int64(0)
+		if err := db.Update(func(tx *Tx) error {
+			for n := range uint64(labels) {
+				if len(value) > 1 || n%4 == 0 {
+					tx.Put(1, Key(n), value)
+				}
+			}
+			need = tx.need()
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+		if grown := size() - before; grown > need {
+			t.Errorf("the file grew by %d bytes, foreseen were %d", grown, need)
+		}
+		v.Release()
 	}
 }

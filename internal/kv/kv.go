@@ -123,6 +123,9 @@ func Open(path string, o Options) (db *DB, err error) {
 	if err != nil {
 		return nil, explain(err)
 	}
+	if mapped == 0 {
+		mapped = size // no room was reserved: to be read, not to grow
+	}
 	db = &DB{bolt: b, buckets: o.Buckets, mapped: mapped}
 	if err := db.prepare(); err != nil {
 		b.Close()

@@ -2,6 +2,7 @@ package kv
 
 import (
 	"fmt"
+	"os"
 
 	"go.etcd.io/bbolt"
 )
@@ -11,8 +12,16 @@ import (
 type Tx struct {
 	buckets []*bbolt.Bucket
 	bytes   int64 // written so far
+	spread  int64 // writes to buckets whose keys do not only grow
 	room    int64 // bytes left in the map
 	err     error // first fault
+}
+
+// need bounds by how much a transaction makes the file grow. A write between
+// other keys may write its whole page again; else pages hold what was written,
+// and 16 MiB are far above what the pages around it ever took.
+func (tx *Tx) need() int64 {
+	return 2*tx.bytes + tx.spread*int64(os.Getpagesize()) + 16<<20
 }
 
 // Update runs f in a write transaction and makes what it wrote durable. If f or
@@ -33,9 +42,8 @@ func (db *DB) Update(f func(tx *Tx) error) (err error) {
 		if err := call(func() error { return f(tx) }); err != nil {
 			return err
 		}
-		// Pages around what was written are written too; twice and 16 MiB
-		// are far above what any batch of ours ever took.
-		if tx.err == nil && db.mapped > 0 && 2*tx.bytes+16<<20 > tx.room {
+		// To grow beyond the map is to wait for every view, some of them our caller's.
+		if tx.err == nil && tx.need() > tx.room {
 			return ErrMap
 		}
 		return tx.err
@@ -48,6 +56,7 @@ func (db *DB) Update(f func(tx *Tx) error) (err error) {
 func (tx *Tx) Put(bucket int, key, value []byte) {
 	if tx.err == nil {
 		tx.bytes += int64(len(key) + len(value))
+		tx.touch(bucket)
 		tx.err = tx.buckets[bucket].Put(key, value)
 	}
 }
@@ -55,7 +64,14 @@ func (tx *Tx) Put(bucket int, key, value []byte) {
 // Delete deletes a key, if it is there.
 func (tx *Tx) Delete(bucket int, key []byte) {
 	if tx.err == nil {
+		tx.touch(bucket)
 		tx.err = tx.buckets[bucket].Delete(key)
+	}
+}
+
+func (tx *Tx) touch(bucket int) {
+	if tx.buckets[bucket].FillPercent < 0.9 {
+		tx.spread++
 	}
 }
 
