@@ -52,7 +52,7 @@ func newBuilder(config *wire.Configuration, base Snapshot) (*builder, error) {
 	if root := b.log.Root(); root != head.Root {
 		return nil, fmt.Errorf("%w: the nodes of the log tree do not make the root of the head", ErrCorrupt)
 	}
-	if b.audit, err = tiled.NewAppender(head.Size, auditReader{base}); err != nil {
+	if b.audit, err = tiled.NewAppender(head.Size, HashReader{base}); err != nil {
 		return nil, err
 	}
 	encoded, err := config.Append(nil, config.Format())
@@ -63,10 +63,11 @@ func newBuilder(config *wire.Configuration, base Snapshot) (*builder, error) {
 	return b, nil
 }
 
-// auditReader is the audit log of a snapshot as a tlog.HashReader.
-type auditReader struct{ AuditLog }
+// A HashReader is the audit log of a snapshot as a tlog.HashReader.
+type HashReader struct{ AuditLog }
 
-func (r auditReader) ReadHashes(indexes []int64) ([]tlog.Hash, error) {
+// ReadHashes implements tlog.HashReader.
+func (r HashReader) ReadHashes(indexes []int64) ([]tlog.Hash, error) {
 	values, err := r.AuditNodes(indexes)
 	if err != nil {
 		return nil, err

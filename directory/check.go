@@ -95,7 +95,7 @@ func (c *check) entries() error {
 		return err
 	}
 	c.digest = sha256.Sum256(encoded)
-	if c.audit, err = tiled.NewAppender(0, auditReader{c.snap}); err != nil {
+	if c.audit, err = tiled.NewAppender(0, HashReader{c.snap}); err != nil {
 		return err
 	}
 	c.seen = nil

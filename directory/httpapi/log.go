@@ -44,7 +44,7 @@ func (h *handler) tile(w http.ResponseWriter, r *http.Request) error {
 		if tile.Level == checkpoint.Entries {
 			return bundle(snap, tile)
 		}
-		return tlog.ReadTileData(tile.Tlog(), hashReader{snap})
+		return tlog.ReadTileData(tile.Tlog(), directory.HashReader{AuditLog: snap})
 	})
 	if err != nil {
 		return err
@@ -65,19 +65,4 @@ func bundle(snap directory.Snapshot, tile checkpoint.Tile) (b []byte, err error)
 		}
 	}
 	return b, nil
-}
-
-// hashReader is the audit log of a snapshot as a tlog.HashReader.
-type hashReader struct{ directory.AuditLog }
-
-func (r hashReader) ReadHashes(indexes []int64) ([]tlog.Hash, error) {
-	values, err := r.AuditNodes(indexes)
-	if err != nil {
-		return nil, err
-	}
-	hashes := make([]tlog.Hash, len(values))
-	for i, v := range values {
-		hashes[i] = tlog.Hash(v)
-	}
-	return hashes, nil
 }

@@ -20,7 +20,7 @@ import (
 var timeNow = time.Now
 
 func treeHash(size uint64, snap directory.Snapshot) (tlog.Hash, error) {
-	return tlog.TreeHash(int64(size), hashReader{snap})
+	return tlog.TreeHash(int64(size), directory.HashReader{AuditLog: snap})
 }
 
 // grow makes the log n entries longer, by versions of a label.

@@ -5,8 +5,6 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"golang.org/x/mod/sumdb/tlog"
-
 	"github.com/kith-kt/kith/directory"
 	"github.com/kith-kt/kith/directory/auditlog/tiled"
 	"github.com/kith-kt/kith/proto/checkpoint"
@@ -45,7 +43,7 @@ func (op *Operator) SignCheckpoint() ([]byte, error) {
 	if b := c.newest.Load(); b != nil && c.size == size {
 		return *b, nil
 	}
-	log, err := tiled.NewAppender(size, hashReader{snap})
+	log, err := tiled.NewAppender(size, directory.HashReader{AuditLog: snap})
 	if err != nil {
 		return nil, err
 	}
@@ -77,19 +75,4 @@ func (op *Operator) runCheckpoints(ctx context.Context) error {
 			return nil
 		}
 	}
-}
-
-// hashReader is the audit log of a snapshot as a tlog.HashReader.
-type hashReader struct{ directory.AuditLog }
-
-func (r hashReader) ReadHashes(indexes []int64) ([]tlog.Hash, error) {
-	values, err := r.AuditNodes(indexes)
-	if err != nil {
-		return nil, err
-	}
-	hashes := make([]tlog.Hash, len(values))
-	for i, v := range values {
-		hashes[i] = tlog.Hash(v)
-	}
-	return hashes, nil
 }
