@@ -26,7 +26,10 @@ move a damaged kith.db out of the way first.
 
 A backup older than the newest head that was served is refused. To go on from it
 would show some people another log than others: a fork. Put the newest store
-back, or move to a successor log.`,
+back, or move to a successor log.
+
+Values erased and tokens revoked after the backup was made are there again: erase
+and revoke them once more before the log is served.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			dir, err := dataDir(cmd)
