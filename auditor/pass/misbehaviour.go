@@ -32,12 +32,12 @@ type Misbehaviour struct {
 	Entry uint64 // position of the log entry; the first where several are meant
 	Err   error
 
-	Checkpoint []byte            // signed, under which the rest was served
+	Checkpoint []byte            // signed, under which the rest was served; nil for BadCheckpoint
 	Previous   []byte            // signed, seen before; for Fork and Rollback
 	Leaf       []byte            // of the audit log at Entry
 	LeafProof  []checkpoint.Hash // of Leaf under Checkpoint, where it stands there
 	Update     []byte            // served for Entry
-	Tile       string            // path of what was served
+	Tile       string            // path below /log/ of what was served
 	Data       []byte            // served at Tile
 }
 

@@ -50,7 +50,9 @@ func (p *Pass) Run(ctx context.Context, from Progress) (r Result, err error) {
 		err = p.walk(ctx, &r, tree)
 	}
 	if m, ok := errors.AsType[*Misbehaviour](err); ok {
-		m.Checkpoint = note
+		if m.Kind != BadCheckpoint {
+			m.Checkpoint = note
+		}
 		if m.Kind == Fork || m.Kind == Rollback {
 			m.Previous = previous
 		}
@@ -64,7 +66,7 @@ func (p *Pass) open(ctx context.Context, from Progress, note []byte) (*checkpoin
 	size := from.State.Size()
 	signed, err := p.Log.Verifier.Open(note)
 	if err != nil {
-		return nil, nil, &Misbehaviour{Kind: BadCheckpoint, Entry: size, Err: err}
+		return nil, nil, &Misbehaviour{Kind: BadCheckpoint, Entry: size, Err: err, Tile: "checkpoint", Data: note}
 	}
 	tree := newTiles(ctx, p.Source, signed.Checkpoint)
 	if from.Seen == nil {

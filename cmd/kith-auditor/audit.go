@@ -1,0 +1,103 @@
+package main
+
+import (
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/kith-kt/kith/auditor"
+)
+
+func (p *program) newAudit() *cobra.Command {
+	var address, fingerprint string
+	cmd := &cobra.Command{
+		Use:   "audit --provider URL [--data DIR]",
+		Short: "Audit a provider's log once, up to its newest checkpoint",
+		Long: `Audit recomputes a provider's log. With --data, a folder that init made, it goes
+on from where it was, and holds the log against what it saw before; without, it
+begins with entry 0 and forgets all of it afterwards.
+
+It exits with 3 when the provider misbehaved, and names the log entry and a file
+with the evidence: in DIR/evidence, or in the working folder.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if address == "" && p.data == "" {
+				return usage(errors.New("no provider"), "say which one: --provider URL")
+			}
+			expect, err := parseFingerprint(fingerprint)
+			if err != nil {
+				return err
+			}
+			w, err := p.open(cmd.Context(), address, expect)
+			if err != nil {
+				return err
+			}
+			defer w.close()
+			bar := newProgress(p.err, "auditing")
+			defer bar.end()
+			started := time.Now()
+			from := w.progress.State.Size()
+			r, err := w.audit(cmd.Context(), bar.set)
+			if err != nil {
+				return err
+			}
+			bar.end()
+			v := w.view()
+			v.From, v.Entries, v.Leaves, v.Bytes, v.Seconds = from, r.Entries, r.Leaves, r.Bytes, time.Since(started).Seconds()
+			return p.showAudit(v)
+		},
+	}
+	cmd.Flags().StringVar(&address, "provider", "", "`URL` of the provider (default: as init was told)")
+	cmd.Flags().StringVar(&fingerprint, "fingerprint", "", "refuse every log but the one with fingerprint `F`")
+	return cmd
+}
+
+// An auditView is the output of audit for programs.
+type auditView struct {
+	Domain      string   `json:"domain"`
+	Fingerprint string   `json:"fingerprint"`
+	From        uint64   `json:"from"`    // first entry audited this time
+	Entries     uint64   `json:"entries"` // audited this time
+	Leaves      uint64   `json:"leaves"`  // added and removed by them
+	Bytes       uint64   `json:"bytes"`   // of updates
+	Seconds     float64  `json:"seconds"`
+	Head        headView `json:"head"`
+}
+
+// A headView is the log as far as it is audited.
+type headView struct {
+	Size       uint64 `json:"size"`
+	Timestamp  uint64 `json:"timestamp"` // ms since the Unix epoch
+	Root       string `json:"root"`      // of the log tree, hexadecimal
+	PrefixRoot string `json:"prefix_root"`
+}
+
+func viewHead(s auditor.State) headView {
+	root, prefix := s.Root(), s.PrefixRoot()
+	return headView{s.Size(), s.Timestamp(), hex.EncodeToString(root[:]), hex.EncodeToString(prefix[:])}
+}
+
+func (w *watch) view() auditView {
+	v := auditView{Domain: w.pinned.Document.Domain, Head: viewHead(w.progress.State)}
+	if f, err := w.pinned.Document.Fingerprint(); err == nil {
+		v.Fingerprint = f.String()
+	}
+	return v
+}
+
+func (p *program) showAudit(v auditView) error {
+	if p.json {
+		return p.emit(v)
+	}
+	_, err := fmt.Fprintf(p.out, `provider     %s
+fingerprint  %s
+audited      %d entries from entry %d on, %d leaves, in %.2f seconds
+head         size %d, %s
+root         %s
+`, v.Domain, v.Fingerprint, v.Entries, v.From, v.Leaves, v.Seconds,
+		v.Head.Size, time.UnixMilli(int64(min(v.Head.Timestamp, 1<<53))).UTC().Format("2006-01-02 15:04:05 UTC"), v.Head.Root)
+	return err
+}

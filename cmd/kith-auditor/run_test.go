@@ -1,0 +1,293 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/kith-kt/kith/client"
+	"github.com/kith-kt/kith/client/remote"
+	"github.com/kith-kt/kith/directory/operator"
+	"github.com/kith-kt/kith/proto/wire"
+)
+
+// A daemonTest is kith-auditor run, in process.
+type daemonTest struct {
+	t    *testing.T
+	url  string // of /metrics and /healthz
+	stop context.CancelFunc
+	done chan int
+}
+
+// start starts kith-auditor run; the caller ends it.
+func start(t *testing.T, dir string) *daemonTest {
+	t.Helper()
+	ctx, stop := context.WithCancel(context.Background())
+	t.Cleanup(stop)
+	r, w := io.Pipe()
+	d := &daemonTest{t: t, stop: stop, done: make(chan int, 1)}
+	logs, err := os.CreateTemp(t.TempDir(), "log")
+	must(t, err)
+	p := &program{out: w, err: logs, now: time.Now, rand: rand.Reader}
+	go func() {
+		code := p.run(ctx, []string{"run", "--data", dir, "--listen", "127.0.0.1:0", "--poll", "5ms", "--log-format", "json"})
+		if code != exitFine {
+			b, _ := os.ReadFile(logs.Name())
+			t.Logf("%s", b)
+		}
+		w.Close()
+		d.done <- code
+	}()
+	line, err := bufio.NewReader(r).ReadString('\n')
+	must(t, err)
+	d.url = strings.TrimSpace(strings.TrimPrefix(line, "listening on "))
+	return d
+}
+
+func (d *daemonTest) get(path string) (status int, body string) {
+	d.t.Helper()
+	resp, err := http.Get(d.url + path)
+	must(d.t, err)
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	must(d.t, err)
+	return resp.StatusCode, string(b)
+}
+
+// end stops it as SIGTERM would, and wants it to end well.
+func (d *daemonTest) end() {
+	d.t.Helper()
+	d.stop()
+	if code := d.wait(); code != exitFine {
+		d.t.Fatalf("exit %d", code)
+	}
+}
+
+func (d *daemonTest) wait() int {
+	d.t.Helper()
+	select {
+	case code := <-d.done:
+		return code
+	case <-time.After(20 * time.Second):
+		d.t.Fatal("it does not end")
+		return 0
+	}
+}
+
+// until waits for a condition.
+func until(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	deadline := time.Now().Add(20 * time.Second)
+	for !ok() {
+		if time.Now().After(deadline) {
+			t.Fatalf("%s: in vain", what)
+		}
+		time.Sleep(2 * time.Millisecond) // between looks
+	}
+}
+
+func heads(t *testing.T, dir string) (all []signedHead) {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join(dir, headsFile))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	must(t, err)
+	for line := range strings.Lines(string(b)) {
+		if !strings.HasSuffix(line, "\n") {
+			break
+		}
+		var h signedHead
+		must(t, json.Unmarshal([]byte(line), &h))
+		all = append(all, h)
+	}
+	return all
+}
+
+// audited makes a log that waits for an auditor's signature, and that auditor.
+func audited(t *testing.T, suite string) (*world, string) {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "auditor")
+	out, stderr, code := run(t.Context(), "init", "--data", dir, "--suite", suite, "--json")
+	if code != exitFine {
+		t.Fatal(stderr)
+	}
+	var v initView
+	must(t, json.Unmarshal([]byte(out), &v))
+	public, err := base64.StdEncoding.DecodeString(v.PublicKey)
+	must(t, err)
+	w := newWorld(t, operator.Options{Suite: suite, Mode: operator.ModeThirdPartyAuditing, Auditor: &operator.Auditor{
+		Name: "watcher", PublicKey: public, MaxLag: time.Minute,
+	}})
+	w.fine(&v, "init", "--data", dir, "--provider", w.server.URL)
+	if !v.IsAuditor {
+		t.Fatalf("%+v", v)
+	}
+	info, err := os.Stat(filepath.Join(dir, keyFile))
+	must(t, err)
+	if info.Mode().Perm() != 0o600 {
+		t.Errorf("the key has mode %s", info.Mode())
+	}
+	return w, dir
+}
+
+// lookup is a person's client over HTTP, which demands an auditor.
+func (w *world) lookup(label string) error {
+	w.t.Helper()
+	log, err := client.NewLog(*w.op.Configuration())
+	must(w.t, err)
+	service, err := remote.New(w.server.URL, remote.Options{MaxWait: -1})
+	must(w.t, err)
+	defer service.Close()
+	c := client.New(client.Config{Service: service, State: client.NewState(log), Policy: client.Policy{Opaque: true, RequireAuditor: true}})
+	_, err = c.Lookup(w.t.Context(), label, client.Options{})
+	return err
+}
+
+// TestThirdPartyAuditing: a log that waits for an auditor answers nobody until
+// kith-auditor has signed, and everybody afterwards.
+func TestThirdPartyAuditing(t *testing.T) {
+	for _, suite := range []string{operator.SuiteEd25519, operator.SuiteP256} {
+		w, dir := audited(t, suite)
+		w.publish("alice", 10)
+		if err := w.lookup("alice-3"); err == nil {
+			t.Fatal("it answers without its auditor")
+		}
+		d := start(t, dir)
+		until(t, "an answer", func() bool { return w.lookup("alice-3") == nil })
+		w.publish("bob", 10)
+		size := checkpointOf(t, string(w.op.Checkpoint())).Size
+		until(t, "the newest head", func() bool {
+			head, err := w.op.Sequencer().AuditorHead()
+			must(t, err)
+			return head != nil && head.TreeSize >= size
+		})
+		must(t, w.lookup("bob-9"))
+		until(t, "metrics", func() bool {
+			_, metrics := d.get("/metrics")
+			return strings.Contains(metrics, "kith_auditor_misbehaviour 0") && !strings.Contains(metrics, "kith_auditor_signed_size 0\n") &&
+				!strings.Contains(metrics, "kith_auditor_leaves_total 0\n")
+		})
+		until(t, "health", func() bool {
+			status, body := d.get("/healthz")
+			return status == http.StatusOK && body == "ok\n"
+		})
+		d.end()
+
+		all := heads(t, dir)
+		for i, h := range all {
+			if i > 0 && h.Size <= all[i-1].Size {
+				t.Errorf("head %d of size %d after %d", i, h.Size, all[i-1].Size)
+			}
+			head, err := wire.ParseAuditorTreeHead(h.Head, w.op.Configuration().Format())
+			if err != nil || head.TreeSize != h.Size || head.Timestamp != h.Timestamp {
+				t.Errorf("head %d: %+v, %v", i, head, err)
+			}
+		}
+
+		// Started again, it signs nothing twice.
+		d = start(t, dir)
+		w.publish("carol", 1)
+		until(t, "one more head", func() bool { return len(heads(t, dir)) > len(all) })
+		d.end()
+		if again := heads(t, dir); again[len(all)].Size <= all[len(all)-1].Size {
+			t.Errorf("%d after %d", again[len(all)].Size, all[len(all)-1].Size)
+		}
+	}
+}
+
+// TestNothingIsSignedOfALie: run ends with 3 when the provider lies, and has not
+// signed for it.
+func TestNothingIsSignedOfALie(t *testing.T) {
+	w, dir := audited(t, operator.SuiteEd25519)
+	w.publish("alice", 5)
+	w.flip("/log/tile/entries/000", 200)
+	d := start(t, dir)
+	if code := d.wait(); code != exitMisbehaved {
+		t.Fatalf("exit %d", code)
+	}
+	if all := heads(t, dir); len(all) != 0 {
+		t.Errorf("it signed %d heads", len(all))
+	}
+	files, err := os.ReadDir(filepath.Join(dir, evidenceFolder))
+	if err != nil || len(files) != 1 {
+		t.Errorf("%d files of evidence, %v", len(files), err)
+	}
+	// The same lie is the same evidence.
+	if code := start(t, dir).wait(); code != exitMisbehaved {
+		t.Fatalf("exit %d", code)
+	}
+	if files, _ = os.ReadDir(filepath.Join(dir, evidenceFolder)); len(files) != 1 {
+		t.Errorf("%d files of evidence", len(files))
+	}
+}
+
+// TestProviderDownAndUp: a provider that is down is asked again.
+func TestProviderDownAndUp(t *testing.T) {
+	w, dir := audited(t, operator.SuiteEd25519)
+	w.publish("alice", 5)
+	w.front.Set(nil)
+	d := start(t, dir)
+	until(t, "bad health", func() bool {
+		status, body := d.get("/healthz")
+		return status == http.StatusServiceUnavailable && strings.Contains(body, "status 503")
+	})
+	w.front.Set(w.op.Handler())
+	until(t, "good health", func() bool {
+		status, _ := d.get("/healthz")
+		return status == http.StatusOK
+	})
+	d.end()
+	if len(heads(t, dir)) == 0 {
+		t.Error("nothing was signed")
+	}
+}
+
+// TestLostProgressSignsNothing: who has signed and lost what they knew must not
+// sign again as if nothing had been.
+func TestLostProgressSignsNothing(t *testing.T) {
+	w, dir := audited(t, operator.SuiteEd25519)
+	w.publish("alice", 5)
+	d := start(t, dir)
+	until(t, "a head", func() bool { return len(heads(t, dir)) > 0 })
+	d.end()
+	must(t, os.Remove(filepath.Join(dir, progressFile)))
+	_, stderr, code := w.auditor("run", "--data", dir)
+	if code != exitFailed || !strings.Contains(stderr, "progress is gone") {
+		t.Errorf("exit %d: %s", code, stderr)
+	}
+}
+
+// TestTornHistory: what a crash left of a line is not a head, and is replaced.
+func TestTornHistory(t *testing.T) {
+	dir := t.TempDir()
+	f := &folder{dir: dir}
+	for size := range uint64(3) {
+		must(t, f.addHead(&signedHead{Size: size + 1, Root: []byte{1}, Head: []byte{2}}))
+		file, err := os.OpenFile(f.path(headsFile), os.O_APPEND|os.O_WRONLY, 0)
+		must(t, err)
+		_, err = file.WriteString(`{"size":99`)
+		must(t, err)
+		must(t, file.Close())
+		if h, err := f.lastHead(); err != nil || h.Size != size+1 {
+			t.Fatalf("%+v, %v", h, err)
+		}
+	}
+	if all := heads(t, dir); len(all) != 3 {
+		t.Errorf("%d heads", len(all))
+	}
+	must(t, os.WriteFile(f.path(headsFile), []byte("garbage\n"), 0o600))
+	if _, err := f.lastHead(); !errors.Is(err, errHeads) {
+		t.Error(err)
+	}
+}

@@ -1,0 +1,107 @@
+package main
+
+import (
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/kith-kt/kith/directory/operator"
+)
+
+// asProgram makes this test the program itself, for tests that kill it.
+const asProgram = "KITH_TEST_AS_AUDITOR"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asProgram) != "" {
+		main()
+	}
+	testscript.Main(m, map[string]func(){"kith-auditor": main})
+}
+
+func TestScripts(t *testing.T) {
+	w := newWorld(t, operator.Options{})
+	w.publish("a", 3)
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata",
+		RequireExplicitExec: true,
+		Setup: func(e *testscript.Env) error {
+			e.Setenv("URL", w.server.URL)
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"mode":  mode,  // MODE FILE
+			"exits": exits, // CODE COMMAND...
+		},
+	})
+}
+
+func mode(ts *testscript.TestScript, _ bool, args []string) {
+	info, err := os.Stat(ts.MkAbs(args[1]))
+	ts.Check(err)
+	if got := strconv.FormatUint(uint64(info.Mode().Perm()), 8); got != args[0] {
+		ts.Fatalf("%s has mode %s", args[1], got)
+	}
+}
+
+func exits(ts *testscript.TestScript, _ bool, args []string) {
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	got := 0
+	if err := ts.Exec(args[1], args[2:]...); err != nil {
+		exit, ok := err.(*exec.ExitError)
+		if !ok {
+			ts.Fatalf("%v", err)
+		}
+		got = exit.ExitCode()
+	}
+	if got != want {
+		ts.Fatalf("exit code %d, want %d", got, want)
+	}
+}
+
+// TestKilled: killed with SIGKILL in the middle, an audit goes on from what it saved.
+func TestKilled(t *testing.T) {
+	w := newWorld(t, operator.Options{})
+	w.publish("a", 300)
+	dir := filepath.Join(t.TempDir(), "auditor")
+	w.fine(new(initView), "init", "--provider", w.server.URL, "--data", dir)
+	honest, there, release := w.op.Handler(), make(chan struct{}), make(chan struct{})
+	w.front.Set(http.HandlerFunc(func(out http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, "/log/tile/entries/001") {
+			close(there) // after the first 256 entries
+			<-release
+			return
+		}
+		honest.ServeHTTP(out, r)
+	}))
+	cmd := exec.Command(os.Args[0], "audit", "--data", dir)
+	cmd.Env = append(os.Environ(), asProgram+"=1")
+	must(t, cmd.Start())
+	<-there
+	must(t, cmd.Process.Kill())
+	if err := cmd.Wait(); err == nil {
+		t.Fatal("it was not killed")
+	}
+	close(release)
+	w.front.Set(honest)
+	var v auditView
+	w.fine(&v, "audit", "--data", dir)
+	if v.From+v.Entries != v.Head.Size || v.Head.Size < 300 || v.From != 0 && v.From != 256 {
+		t.Errorf("%+v", v)
+	}
+}
+
+// TestCommandsSayWhatTheyDo holds every command to one manner.
+func TestCommandsSayWhatTheyDo(t *testing.T) {
+	for _, c := range new(program).newRoot().Commands() {
+		if c.Short == "" || strings.HasSuffix(c.Short, ".") || c.Long == "" {
+			t.Errorf("%s: short text %q", c.Name(), c.Short)
+		}
+	}
+}
