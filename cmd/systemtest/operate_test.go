@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/kith-kt/kith/auditor/pass"
 	"github.com/kith-kt/kith/client"
 	"github.com/kith-kt/kith/directory/operator"
 )
@@ -71,6 +72,36 @@ func TestUseNamesEveryFlag(t *testing.T) {
 	for _, kind := range []client.Kind{client.Forked, client.RolledBack, client.BadProof, client.BadSignature, client.BadAuditor, client.Withheld, client.Rewritten, client.Unexpected} {
 		if !strings.Contains(text, "*"+string(kind)+"*") {
 			t.Errorf("docs/use.md does not name %q", kind)
+		}
+	}
+}
+
+// TestAuditNamesEveryFlag: the same for the flags and metrics of kith-auditor.
+func TestAuditNamesEveryFlag(t *testing.T) {
+	text, flags := readDoc(t, "docs/audit.md"), 0
+	calls(t, "cmd/kith-auditor/*.go", func(method string, args []string) {
+		if len(args) < 2 || args[1] == "" || !strings.HasSuffix(method, "Var") {
+			return
+		}
+		flags++
+		if !regexp.MustCompile(`[^a-z-]--` + args[1] + `\b`).MatchString(text) {
+			t.Errorf("docs/audit.md does not name the flag --%s", args[1])
+		}
+	})
+	if flags < 8 {
+		t.Errorf("found only %d flags", flags)
+	}
+	literals(t, "cmd/kith-auditor/*.go", func(s string) {
+		if metricName.MatchString(s) && !strings.Contains(text, "`"+s+"`") {
+			t.Errorf("docs/audit.md does not name the metric %s", s)
+		}
+	})
+	for _, kind := range []pass.Kind{
+		pass.Fork, pass.Rollback, pass.BadCheckpoint, pass.BadTile, pass.BadLeaf, pass.BadFeed,
+		pass.BadUpdate, pass.BadStep, pass.BadRoot, pass.Reconfigured,
+	} {
+		if !strings.Contains(text, "*"+string(kind)+"*") {
+			t.Errorf("docs/audit.md does not name %q", kind)
 		}
 	}
 }

@@ -74,6 +74,10 @@ func TestReadme(t *testing.T) {
 		t.Skip("builds both programs")
 	}
 	bin := filepath.Dir(program(t, "kithd"))
+	build := exec.Command("go", "build", "-o", bin, "../kith-auditor")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
 	blocks, samples := marked(t, "run"), marked(t, "sample")
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/readme",
