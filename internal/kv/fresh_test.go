@@ -135,3 +135,41 @@ func TestGrowthIsForeseen(t *testing.T) {
 		v.Release()
 	}
 }
+
+// TestUnsureCommit: after a commit that failed when it was written already,
+// nothing more is written until the file is opened again. What others fail at
+// changes nothing.
+func TestUnsureCommit(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "db")
+	db, err := Open(path, Options{Buckets: specs})
+	if err != nil {
+		t.Fatal(err)
+	}
+	put := func(value string) error {
+		return db.Update(func(tx *Tx) error { tx.Put(1, []byte("a"), []byte(value)); return nil })
+	}
+	refused := errors.New("refused")
+	if err := db.Update(func(*Tx) error { return refused }); !errors.Is(err, refused) {
+		t.Error(err)
+	}
+	if err := put("one"); err != nil {
+		t.Fatal(err)
+	}
+	db.update = func(f func(*bbolt.Tx) error) error {
+		return errors.Join(db.bolt.Update(f), errors.New("input/output error")) // of the last sync
+	}
+	if err := put("two"); err == nil || errors.Is(err, ErrUnsure) {
+		t.Error(err)
+	}
+	db.update = db.bolt.Update
+	if err := put("three"); !errors.Is(err, ErrUnsure) {
+		t.Error(err)
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	db = open(t, path, Options{})
+	if err := put("four"); err != nil {
+		t.Error("opened again:", err)
+	}
+}

@@ -33,6 +33,9 @@ var (
 	// ErrMap is a file that has outgrown the address space reserved for it
 	// when it was opened. Opening it again reserves more.
 	ErrMap = errors.New("file has outgrown its map")
+	// ErrUnsure is a write after one of which nobody knows whether it reached the
+	// disk. The file can be read; to be written it must be opened again.
+	ErrUnsure = errors.New("an earlier write may not have reached the disk; open the file again")
 	// ErrHeld is a Close that somebody's view kept from closing the file.
 	ErrHeld = errors.New("file is still being read")
 )
@@ -67,6 +70,8 @@ type DB struct {
 	mu      sync.Mutex // guards opening of current, and closed
 	closed  bool
 	anchors sync.WaitGroup // not yet released
+	unsure  atomic.Bool    // see Update
+	update  func(func(*bbolt.Tx) error) error
 }
 
 // mapSizes are tried in turn: growing beyond the mapped size would have to wait
@@ -126,7 +131,7 @@ func Open(path string, o Options) (db *DB, err error) {
 	if mapped == 0 {
 		mapped = size // no room was reserved: to be read, not to grow
 	}
-	db = &DB{bolt: b, buckets: o.Buckets, mapped: mapped}
+	db = &DB{bolt: b, buckets: o.Buckets, mapped: mapped, update: b.Update}
 	if err := db.prepare(); err != nil {
 		b.Close()
 		return nil, err
@@ -189,7 +194,7 @@ func (db *DB) Close() (err error) {
 	case <-time.After(closeTimeout):
 		return ErrHeld
 	}
-	if !db.bolt.IsReadOnly() {
+	if !db.bolt.IsReadOnly() && !db.unsure.Load() {
 		// The list of free pages is only kept in a file at rest, where it
 		// spares the next opening a walk over everything. Without it nothing
 		// is lost, so a failure is no failure.

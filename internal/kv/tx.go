@@ -26,10 +26,17 @@ func (tx *Tx) need() int64 {
 
 // Update runs f in a write transaction and makes what it wrote durable. If f or
 // the commit fails, nothing of it is kept, save that a failed sync at the very
-// end leaves it open: read before trying again. Panics of f pass through.
+// end leaves it open: read before trying again. After such a one every Update
+// fails with ErrUnsure, for the engine would use pages again that views still
+// read. Panics of f pass through.
 func (db *DB) Update(f func(tx *Tx) error) (err error) {
 	defer guard(&err)()
-	err = db.bolt.Update(func(b *bbolt.Tx) error {
+	if db.unsure.Load() {
+		return ErrUnsure
+	}
+	id := 0
+	err = db.update(func(b *bbolt.Tx) error {
+		id = b.ID()
 		tx := &Tx{buckets: make([]*bbolt.Bucket, len(db.buckets)), room: db.mapped - b.Size()}
 		for i, s := range db.buckets {
 			if tx.buckets[i] = b.Bucket([]byte(s.Name)); tx.buckets[i] == nil {
@@ -48,8 +55,20 @@ func (db *DB) Update(f func(tx *Tx) error) (err error) {
 		}
 		return tx.err
 	})
+	if err != nil && id > 0 && db.holds(id) {
+		db.unsure.Store(true)
+	}
 	db.drop()
 	return explain(err)
+}
+
+// holds reports whether the newest state is that of a transaction, or later.
+func (db *DB) holds(id int) (yes bool) {
+	_ = db.bolt.View(func(tx *bbolt.Tx) error {
+		yes = tx.ID() >= id
+		return nil
+	})
+	return yes
 }
 
 // Put writes a value.
