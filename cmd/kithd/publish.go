@@ -83,7 +83,7 @@ type publishRequest struct {
 
 type publishReply struct {
 	Version  uint32 `json:"version"`
-	Position uint64 `json:"position"`
+	Position uint64 `json:"position,omitempty"` // of what was published now
 	Changed  bool   `json:"changed"`
 }
 
@@ -98,8 +98,11 @@ func (q *publishRequest) read(kind, value string, files []string) (err error) {
 		q.Value, err = readSmall(value)
 		return err
 	}
+	if kind == "" {
+		return usage(errors.New("no key was given"), "add --type TYPE --key FILE; types are openpgp, ssh, age, minisign, x509 and wireguard")
+	}
 	if q.Type, err = record.ParseKeyType(kind); err != nil {
-		return usage(fmt.Errorf("--type: %w", err), "types are openpgp, ssh, age, minisign, x509 and wireguard")
+		return usage(fmt.Errorf("--type is %q", kind), "types are openpgp, ssh, age, minisign, x509 and wireguard")
 	}
 	if q.Remove == (len(files) > 0) {
 		return usage(errors.New("--key FILE or --remove is needed"), "name a file with the public key")
@@ -111,7 +114,7 @@ func (q *publishRequest) read(kind, value string, files []string) (err error) {
 		}
 		keys, err := publishedKeys(q.Label, kind, key)
 		if err != nil {
-			return failed(fmt.Errorf("%s: %w", name, err), "")
+			return fmt.Errorf("%s: %w", name, err)
 		}
 		q.Keys = append(q.Keys, keys...)
 	}
