@@ -44,7 +44,7 @@ func (a action[Q, R]) run(ctx context.Context, dir string, q Q) (r R, err error)
 func withOperator(ctx context.Context, dir string, writes bool, f func(*operator.Operator) error) (err error) {
 	op, err := operator.Open(dir, operator.OpenOptions{Offline: true})
 	if err != nil {
-		return err
+		return lost(dir, err)
 	}
 	defer func() {
 		if e := op.Close(); err == nil {

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/kith-kt/kith/directory"
@@ -76,9 +78,25 @@ var hints = []struct {
 	{directory.ErrNotInitialised, "make a log first: kithd init --data DIR --domain DOMAIN"},
 	{directory.ErrWrongKeys, "put back the keys that belong to this log"},
 	{directory.ErrCorrupt, "restore the newest backup: kithd restore --data DIR FILE"},
+	{directory.ErrNoToken, "kithd token --data DIR LABEL --list names those there are"},
 	{fs.ErrExist, "choose another name; nothing is ever overwritten"},
 	{fs.ErrPermission, "check who owns the file or folder"},
 	{context.Canceled, "what was done so far is kept; run it again to go on"},
+}
+
+// lost says what to do where a part of the log in dir is gone.
+func lost(dir string, err error) error {
+	gone := func(name string) bool {
+		_, e := os.Lstat(filepath.Join(dir, name))
+		return errors.Is(e, fs.ErrNotExist)
+	}
+	switch {
+	case hintFor(err) != "" || !errors.Is(err, fs.ErrNotExist):
+		return err
+	case gone(operator.StoreFile):
+		return failed(err, "put the store back, or the newest backup: kithd restore --data "+dir+" FILE")
+	}
+	return failed(err, "put back what is missing, from the copy of "+operator.KeysFolder+", "+operator.ConfigFile+" and "+operator.DocumentFile+" that you keep")
 }
 
 func hintFor(err error) string {

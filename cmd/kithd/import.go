@@ -96,9 +96,20 @@ func importFile(cmd *cobra.Command, op *operator.Operator, format keyfile.Format
 		return err
 	}
 	if wantsJSON(cmd) {
-		return printJSON(cmd, v)
+		err = printJSON(cmd, v)
+	} else {
+		err = v.print(cmd.OutOrStdout())
 	}
-	return v.print(cmd.OutOrStdout())
+	switch {
+	case err != nil:
+		return err
+	case len(v.Skipped) == 0:
+	case v.Added+v.Updated+v.Unchanged+v.Held+v.Unfit == 0:
+		return failed(fmt.Errorf("%s: nothing in it can be published", name), "is it in format "+string(format)+"? --explain says what is wrong where")
+	case !explain:
+		fmt.Fprintln(cmd.ErrOrStderr(), "kithd: hint: --explain says of everything skipped where it stands and why")
+	}
+	return nil
 }
 
 func readKeyFile(cmd *cobra.Command, format keyfile.Format, name string) (*keyfile.Collection, error) {

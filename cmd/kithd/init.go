@@ -2,7 +2,11 @@ package main
 
 import (
 	"encoding/base64"
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -40,11 +44,21 @@ document, which tells clients which log is yours; it is not needed to serve.`,
 			if err := checkWords(&o); err != nil {
 				return err
 			}
+			if err := checkNumbers(cmd); err != nil {
+				return err
+			}
 			if auditorKey != "" {
 				if auditor.PublicKey, err = base64.StdEncoding.DecodeString(auditorKey); err != nil {
 					return usage(fmt.Errorf("--auditor-key: %w", err), "the auditor's public key is in base64")
 				}
 				o.Auditor = &auditor
+			}
+			if (o.Auditor != nil) != (o.Mode == operator.ModeThirdPartyAuditing) {
+				return usage(errors.New("an auditor belongs to mode third-party-auditing, and to no other"),
+					"--mode third-party-auditing --auditor-key BASE64")
+			}
+			if err := checkEmpty(dir); err != nil {
+				return err
 			}
 			summary, err := operator.Init(dir, o)
 			if err != nil {
@@ -95,6 +109,44 @@ func checkWords(o *operator.Options) error {
 	return nil
 }
 
+// checkNumbers refuses what would stand for a default, or for nothing: most of it
+// can never be changed.
+func checkNumbers(cmd *cobra.Command) error {
+	flags := cmd.Flags()
+	for _, name := range []string{"reasonable-monitoring-window", "max-ahead", "max-behind", "maximum-lifetime", "auditor-max-lag", "document-life"} {
+		if d, err := flags.GetDuration(name); err == nil && flags.Changed(name) && d < time.Millisecond {
+			return usage(fmt.Errorf("--%s is %v", name, d), "it is 1ms or more, such as 24h")
+		}
+	}
+	if n, err := flags.GetInt("max-value"); err == nil && n < 1 {
+		return usage(fmt.Errorf("--max-value is %d", n), "it is 1 to 16777216 bytes")
+	}
+	return nil
+}
+
+// checkEmpty refuses a folder with anything but a log in it, which is refused
+// later, for a better reason.
+func checkEmpty(dir string) error {
+	all, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	for _, e := range all {
+		switch name := e.Name(); {
+		case strings.HasPrefix(name, "."), name == "lost+found":
+		case name == operator.ConfigFile, name == operator.DocumentFile, name == operator.StoreFile, name == operator.KeysFolder,
+			name == operator.HighWaterFile, name == operator.RootFolder, name == "lock":
+			return nil
+		default:
+			return failed(fmt.Errorf("%s: folder is not empty: there is %s", dir, name), "a log needs a folder of its own, such as "+filepath.Join(dir, "kith"))
+		}
+	}
+	return nil
+}
+
 // An initView is the output of init for programs.
 type initView struct {
 	Domain      string    `json:"domain"`
@@ -126,7 +178,7 @@ next:
   2. kithd import --data %s --format openpgp FILE
   3. kithd serve --data %s --listen 127.0.0.1:8080
   4. tell people the fingerprint where they can trust it, so that they can type
-     kith use ADDRESS --fingerprint %s
+     kith use URL --fingerprint %s
 `, s.Domain, s.Fingerprint, s.Origin, s.LogKey, s.RootKeyFile, s.Expires.Format(time.DateOnly), dir, dir, s.Fingerprint)
 	return err
 }

@@ -9,6 +9,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"io"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -24,6 +25,8 @@ func Main() int {
 	defer stop()
 
 	root := newRoot()
+	out := &countingWriter{w: os.Stdout}
+	root.SetOut(out)
 	begun := false
 	noteBegin(root, &begun)
 	cmd, err := root.ExecuteContextC(ctx)
@@ -33,7 +36,31 @@ func Main() int {
 	if !begun { // an unknown command, a bad flag, a wrong number of arguments
 		err = usage(err, "run \""+cmd.CommandPath()+" --help\"")
 	}
-	return report(os.Stderr, err)
+	code := report(os.Stderr, err)
+	if asked, e := root.PersistentFlags().GetBool("json"); e == nil && asked && out.n == 0 { // a program reads standard output: tell it there
+		f := asFailure(err)
+		_ = printJSON(root, faultView{oneLine(err.Error()), oneLine(f.hint), code})
+	}
+	return code
+}
+
+// A faultView is an error in JSON.
+type faultView struct {
+	Error string `json:"error"`
+	Hint  string `json:"hint,omitempty"`
+	Exit  int    `json:"exit"`
+}
+
+// A countingWriter knows whether anything was written.
+type countingWriter struct {
+	w io.Writer
+	n int64
+}
+
+func (w *countingWriter) Write(b []byte) (int, error) {
+	n, err := w.w.Write(b)
+	w.n += int64(n)
+	return n, err
 }
 
 // newRoot returns the whole command line. Each command is made in a file of its own.
@@ -86,7 +113,7 @@ func noteBegin(cmd *cobra.Command, begun *bool) {
 func dataDir(cmd *cobra.Command) (string, error) {
 	dir, err := cmd.Flags().GetString("data")
 	if err == nil && dir == "" {
-		err = usage(errNoData, "say which folder: kithd "+cmd.Name()+" --data DIR")
+		err = usage(errNoData, "say which folder: "+cmd.CommandPath()+" --data DIR")
 	}
 	return dir, err
 }

@@ -51,6 +51,12 @@ the socket DIR/admin.sock.`,
 			if o.listen.Address == "" {
 				return usage(errors.New("no address to listen on"), "--listen 127.0.0.1:8080")
 			}
+			if (o.listen.CertFile == "") != (o.listen.KeyFile == "") {
+				return usage(errors.New("a certificate and its key belong together"), "--tls-cert FILE --tls-key FILE")
+			}
+			if o.open.Interval < 0 || o.open.CheckpointInterval < 0 || o.open.CachedProofs < 0 || o.grace < 0 {
+				return usage(errors.New("--interval, --checkpoint-interval, --cached-proofs and --grace are not negative"), "leave them out for the defaults")
+			}
 			return serve(cmd, dir, &o)
 		},
 	}
@@ -78,7 +84,7 @@ func serve(cmd *cobra.Command, dir string, o *serveOptions) (err error) {
 	o.open.Logger, o.open.TrustProxy = logger, o.listen.BehindProxy
 	op, err := operator.Open(dir, o.open)
 	if err != nil {
-		return err
+		return lost(dir, err)
 	}
 	defer func() {
 		if e := op.Close(); err == nil {

@@ -47,9 +47,6 @@ for looking labels up in a log whose searches need one.
 				}
 			}
 			r, err := tokenAction.run(cmd.Context(), dir, q)
-			if errors.Is(err, directory.ErrNoToken) {
-				err = failed(err, "kithd token --data DIR LABEL --list names those there are")
-			}
 			if err != nil {
 				return err
 			}
