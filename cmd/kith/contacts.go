@@ -120,6 +120,9 @@ func (s *session) contacts() error {
 		}
 		s.p.print("%s", text)
 	}
+	if len(views) == 0 {
+		s.p.say("you have looked nobody up yet")
+	}
 	return s.p.emit(views)
 }
 

@@ -34,6 +34,15 @@ func (c *content) flags(cmd *cobra.Command) {
 	cmd.MarkFlagsMutuallyExclusive("key", "remove")
 }
 
+// keyType reads the name of a type.
+func keyType(name string) (record.KeyType, error) {
+	t, err := record.ParseKeyType(name)
+	if err != nil {
+		return 0, usage(fmt.Errorf("--type is %q", name), "types are openpgp, ssh, age, minisign, x509 and wireguard")
+	}
+	return t, nil
+}
+
 // read reads the key files.
 func (c *content) read(p *program, label string) error {
 	if c.keyType == "" {
@@ -42,16 +51,16 @@ func (c *content) read(p *program, label string) error {
 		}
 		return nil
 	}
-	t, err := record.ParseKeyType(c.keyType)
+	t, err := keyType(c.keyType)
 	if err != nil {
-		return usage(err, "")
+		return err
 	}
 	c.ofType = t
 	if len(c.files) == 0 && !c.remove {
 		return usage(errors.New("no key was given"), "add --key FILE, or --remove")
 	}
 	for _, path := range c.files {
-		b, err := p.readFile(path, record.MaxSize)
+		b, err := p.readFile(path, 2*record.MaxSize) // armor and PEM are longer than what they hold
 		if err != nil {
 			return err
 		}

@@ -79,7 +79,7 @@ func asFailure(err error) *failure {
 	f := &failure{err: err, code: exitFailed}
 	if e, ok := errors.AsType[*failure](err); ok {
 		*f = *e
-	} else if errors.Is(err, label.ErrInvalid) {
+	} else if errors.Is(err, label.ErrInvalid) || errors.Is(err, remote.ErrInsecure) {
 		f.code = exitUsage
 	} else if m, ok := errors.AsType[*client.Misbehaviour](err); ok {
 		f.code, f.kind = exitMisbehaved, string(m.Kind)
@@ -108,6 +108,8 @@ var hints = []struct {
 	{provider.ErrNotYet, "compare the date of this computer with another clock"},
 	{provider.ErrExpired, "compare the date of this computer with another clock; if it is right, the provider has to sign a new document"},
 	{client.ErrUnacknowledged, "ask them over another channel whether this was their doing; then accept it with: kith contacts ack LABEL"},
+	{client.ErrPolicy, "wait until it holds, or ask with a looser --min-age or without --require-auditor"},
+	{client.ErrSaved, "give a file that kith lookup --save-proof wrote, or that kith kept as evidence"},
 	{client.ErrOvertaken, "other devices are publishing at the same time; try again"},
 	{client.ErrRecord, "if this provider does not keep account records, add --opaque"},
 	{remote.ErrInsecure, "use https; plain http goes to this machine only"},

@@ -129,6 +129,9 @@ func word(e *record.Event) string {
 	case record.NewPerson:
 		return "taken by a different person"
 	case record.StartedOver:
+		if e.Reason == record.ReasonGap {
+			return "not traceable, the version before is missing"
+		}
 		return "RESET (" + e.Reason.String() + ")"
 	}
 	return e.Kind.String()

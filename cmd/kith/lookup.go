@@ -68,9 +68,9 @@ func (q *lookup) parse() error {
 		return usage(fmt.Errorf("there is no version %d", q.version), "versions begin at 0")
 	}
 	if q.keyType != "" {
-		t, err := record.ParseKeyType(q.keyType)
+		t, err := keyType(q.keyType)
 		if err != nil {
-			return usage(err, "")
+			return err
 		}
 		q.ofType = t
 	}

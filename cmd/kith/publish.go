@@ -195,7 +195,7 @@ func (s *session) published(w *writer, done *client.Published, alerts []alert) e
 		s.p.print("%s stands as version %d already: %s", shown, done.Version, names(w.keys))
 	}
 	if len(w.taken) > 0 {
-		s.p.warn("you now vouch for what the provider had imported: %s; if one is not yours, publish the right one with: kith publish %s", names(w.taken), done.Label)
+		s.p.warn("you now vouch for what the provider had imported: %s; if one is not yours, publish the right one with: kith publish %s --type T --key FILE", names(w.taken), done.Label)
 	}
 	if window := s.window(); done.New {
 		s.p.say("run kith monitor about every %s, so that you are told of keys you did not publish", window)

@@ -63,7 +63,7 @@ func (p *program) openWith(ctx context.Context, policy client.Policy) (*session,
 	} else if domains, err := home.Domains(); err != nil {
 		return nil, err
 	} else if !slices.Contains(domains, domain) {
-		return nil, usage(fmt.Errorf("the provider %q is not in the keyring", domain), "kith use URL")
+		return nil, usage(fmt.Errorf("the provider %q is not in the keyring", domain), "run: kith use URL")
 	}
 	policy.Opaque = p.opaque
 	s := &session{p: p, home: home, setting: policy}
@@ -91,7 +91,7 @@ func (s *session) load() error {
 		return err
 	}
 	if s.pinned, err = provider.Reopen(s.envelope); err != nil {
-		return fmt.Errorf("the pinned provider document cannot be read: %w", err)
+		return damagedPin(s.ring, err)
 	}
 	config, err := s.pinned.Document.Config()
 	if err != nil {
@@ -116,6 +116,12 @@ func (s *session) load() error {
 	}
 	s.client = client.New(s.config(state, s.ring))
 	return nil
+}
+
+// damagedPin is a pinned provider document that cannot be read.
+func damagedPin(ring *keyring.Ring, err error) error {
+	return failed("put back a good copy; to trust this provider anew instead, remove the whole folder "+ring.Dir(),
+		"the pinned provider document cannot be read: %w", err)
 }
 
 // config is how a client of this session works. With a nil store it keeps nothing.

@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"encoding/hex"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -111,6 +113,9 @@ func (p *program) write(path string, b []byte, mode os.FileMode) error {
 		return writeThrough(path, b)
 	}
 	f, err := os.CreateTemp(filepath.Dir(path), ".kith-*")
+	if e, ok := errors.AsType[*fs.PathError](err); ok {
+		return fmt.Errorf("%s cannot be written: %w", path, e.Err)
+	}
 	if err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -150,7 +151,7 @@ func belongs(address, domain string) bool {
 func (u *use) again(ring *keyring.Ring, known, envelope []byte) error {
 	pinned, err := provider.Reopen(known)
 	if err != nil {
-		return fmt.Errorf("the pinned provider document cannot be read: %w", err)
+		return damagedPin(ring, err)
 	}
 	_, err = u.p.accept(ring, pinned, envelope, u.accept)
 	return err
@@ -180,7 +181,7 @@ func viewProvider(d *provider.Document, address string) (*providerView, error) {
 	v := &providerView{
 		Domain: d.Domain, Address: address, Fingerprint: provider.FingerprintOf(config).String(),
 		Suite: uint16(config.CipherSuite), Mode: modeName(config.Mode), Version: d.Version,
-		Expires: clock(d.Expires), Revision: d.DraftRevision, Witnesses: len(d.Witnesses),
+		Expires: d.Expires.UTC().Format(time.RFC3339), Revision: d.DraftRevision, Witnesses: len(d.Witnesses),
 	}
 	for _, a := range d.Auditors {
 		v.Auditors = append(v.Auditors, a.Name)
@@ -189,7 +190,7 @@ func viewProvider(d *provider.Document, address string) (*providerView, error) {
 		v.Successor = d.Successor.Fingerprint.String() + " at " + d.Successor.Address
 	}
 	if d.Retirement != nil {
-		v.Retires = clock(d.Retirement.At)
+		v.Retires = d.Retirement.At.UTC().Format(time.RFC3339)
 	}
 	return v, nil
 }
@@ -197,13 +198,24 @@ func viewProvider(d *provider.Document, address string) (*providerView, error) {
 func modeName(m wire.DeploymentMode) string {
 	switch m {
 	case wire.ContactMonitoring:
-		return "contact monitoring: who looks a key up keeps an eye on it"
+		return "contact-monitoring"
 	case wire.ThirdPartyManagement:
-		return "third-party management"
+		return "third-party-management"
 	case wire.ThirdPartyAuditing:
-		return "third-party auditing: an auditor checks every change"
+		return "third-party-auditing"
 	}
 	return fmt.Sprintf("mode %d", m)
+}
+
+// modeText says what a mode means to its users.
+func modeText(mode string) string {
+	switch mode {
+	case "contact-monitoring":
+		return "contact monitoring: who looks a key up keeps an eye on it"
+	case "third-party-auditing":
+		return "third-party auditing: an auditor checks every change"
+	}
+	return mode
 }
 
 // describe shows a provider.
@@ -215,16 +227,16 @@ func (p *program) describe(d *provider.Document, address string) error {
 	p.print("provider     %s", v.Domain)
 	p.print("address      %s", v.Address)
 	p.print("fingerprint  %s", v.Fingerprint)
-	p.print("mode         %s", v.Mode)
+	p.print("mode         %s", modeText(v.Mode))
 	for _, a := range v.Auditors {
 		p.print("auditor      %s", a)
 	}
-	p.print("document     version %d, good until %s", v.Version, v.Expires)
+	p.print("document     version %d, good until %s", v.Version, clock(d.Expires))
 	if v.Successor != "" {
 		p.print("successor    %s", v.Successor)
 	}
 	if v.Retires != "" {
-		p.print("retires      %s", v.Retires)
+		p.print("retires      %s", clock(d.Retirement.At))
 	}
 	return p.emit(v)
 }
