@@ -397,3 +397,51 @@ func BenchmarkAudit(b *testing.B) {
 	}
 	b.ReportMetric(float64(b.N)*200*255/b.Elapsed().Seconds(), "leaves/s")
 }
+
+// TestLeavesAndTilesLieTogether: leaves that agree with the lowest tile still have
+// to stand under the checkpoint.
+func TestLeavesAndTilesLieTogether(t *testing.T) {
+	for _, entry := range []int{3, 270} {
+		w := newWorld(t).fill(300)
+		forged := slices.Clone(w.leaves[entry])
+		forged[20] ^= 1
+		hash := tlog.RecordHash(forged)
+		bundle, tile := "tile/entries/000", "tile/0/000"
+		if entry >= 256 {
+			bundle, tile = "tile/entries/001.p/44", "tile/0/001.p/44"
+		}
+		w.lie = func(path string, b []byte) []byte {
+			switch i := entry % 256; path {
+			case bundle:
+				copy(b[i*(2+checkpoint.LeafSize)+2:], forged)
+			case tile:
+				copy(b[i*tlog.HashSize:], hash[:])
+			}
+			return b
+		}
+		_, err := w.pass(w.log.Begin())
+		var m *Misbehaviour
+		if !errors.As(err, &m) || m.Kind != BadTile || !errors.Is(err, ErrTile) {
+			t.Errorf("entry %d: %v", entry, err)
+		}
+	}
+}
+
+// TestMemoryIsFlat: a pass holds the state, a page and a few tiles, however long
+// the log.
+func TestMemoryIsFlat(t *testing.T) {
+	w := newWorld(t).fill(2000)
+	kept := 0
+	p := Pass{Log: w.log, Source: w}
+	signed, tree, err := p.open(t.Context(), w.log.Begin(), w.sign(2000))
+	must(t, err)
+	r := Result{Progress: w.log.Begin(), Signed: signed}
+	p.Each = func(uint64, uint64) { kept = max(kept, len(tree.kept)+len(tree.raw)) }
+	must(t, p.walk(t.Context(), &r, tree))
+	if r.Entries != 2000 || kept == 0 || kept > maxTiles+8 {
+		t.Errorf("%d entries, %d tiles", r.Entries, kept)
+	}
+	if n := len(r.Progress.State.Append(nil)); n > 4096 { // the leaves since the last distinguished entry
+		t.Errorf("a state of %d bytes", n)
+	}
+}
