@@ -300,18 +300,11 @@ func (d *device) begun(o *client.Ownership) error {
 }
 
 // stuck reports whether err is that the directory cannot tell of a version because
-// it was erased before this owner heard of it.
+// it was erased before this owner heard of it. Who begins again hears again of
+// versions from the new start on, which may lie before those it knew.
 func (d *device) stuck(err error) bool {
 	m, ok := errors.AsType[*client.Misbehaviour](err)
-	if !ok || m.Kind != client.Withheld {
-		return false
-	}
-	for v := range d.m.erased[d.label] {
-		if int(v) >= d.known() {
-			return true
-		}
-	}
-	return false
+	return ok && m.Kind == client.Withheld && len(d.m.erased[d.label]) > 0
 }
 
 // startAgain is the way out for an owner who is stuck: from a later distinguished
