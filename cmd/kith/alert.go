@@ -57,7 +57,11 @@ func (s *session) glance(ctx context.Context, name string, version uint32) (*cli
 // mine reports whether the user's account key signed a record.
 func (s *session) mine(l *client.Lookup) bool {
 	a, err := s.ring.Account(l.Label)
-	return err == nil && l.Record != nil && l.Record.Account != nil && *l.Record.Account == record.KeyOf(a.Key())
+	if err != nil || l.Record == nil || l.Record.Account == nil {
+		return false
+	}
+	next := a.NextKey() // the reply that it stands there was lost
+	return *l.Record.Account == record.KeyOf(a.Key()) || next != nil && *l.Record.Account == record.KeyOf(next)
 }
 
 func (s *session) alert(name string, version uint32, l *client.Lookup, err error) alert {

@@ -134,6 +134,11 @@ type writer struct {
 	claim   bool // take a label that nobody holds
 	reset   bool // take a label over from an account key that is lost
 	bare    bool // adopt no key of the provider
+	rotate  bool // change the account key
+	close   bool // give the label up
+	movedTo string
+
+	promoted bool // the account key that was to follow is the account's now
 
 	taken []record.PublishedKey // adopted from the provider with a claim
 	keys  []record.PublishedKey // of the record
@@ -144,6 +149,9 @@ func (w *writer) build(last *client.Found) ([]byte, error) {
 	label := w.account.Label
 	key := w.account.Key()
 	w.taken, w.keys = nil, w.content.after(nil)
+	if last == nil && (w.rotate || w.close) {
+		return nil, failed("run: kith publish "+label, "%s: %w", label, errNothing)
+	}
 	if last == nil {
 		return record.NewClaim(w.domain, label, nil, record.Content{Keys: w.keys}, key)
 	}
@@ -153,7 +161,12 @@ func (w *writer) build(last *client.Found) ([]byte, error) {
 		return nil, fmt.Errorf("version %d of %s: %w", last.Version, label, err)
 	}
 	r := event.Record
+	w.promote(r)
+	key = w.account.Key()
 	w.keys = w.content.after(r.Keys)
+	if w.rotate || w.close {
+		return w.about(link, r, event.After)
+	}
 	content := record.Content{Keys: w.keys, Devices: r.Devices, Recovery: r.Recovery, MovedTo: r.MovedTo}
 	switch {
 	case event.After == record.Vacated:

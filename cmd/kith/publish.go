@@ -95,7 +95,7 @@ func (p *program) publish(ctx context.Context, typed string, w *writer, token *t
 	}
 	return p.online(ctx, func(s *session) error {
 		s.token, s.tokenLabel, w.domain = secret, name, s.ring.Domain()
-		if w.account, err = s.account(name); err != nil {
+		if w.account, err = s.held(name, w); err != nil {
 			return err
 		}
 		owned := s.client.State().Owned(name) != nil
@@ -113,6 +113,9 @@ func (p *program) publish(ctx context.Context, typed string, w *writer, token *t
 				return s.alarm(alerts, nil)
 			}
 			return s.keep(err, name)
+		}
+		if err := s.settle(w, done.Value); err != nil {
+			return err
 		}
 		if err := s.keepToken(w.account); err != nil {
 			return err
