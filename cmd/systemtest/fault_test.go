@@ -91,6 +91,7 @@ func TestReadOnlyFolder(t *testing.T) {
 // happened or nobody knows, look-ups go on, nothing acknowledged is lost, and with
 // room again the same process goes on.
 func TestFullDisk(t *testing.T) {
+	t.Parallel()
 	ctx := context.Background()
 	mount := t.TempDir()
 	if out, err := exec.Command("mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", mount).CombinedOutput(); err != nil {

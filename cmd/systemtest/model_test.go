@@ -64,6 +64,23 @@ var (
 // either side restarts, honest answers to every operation verify, and say what
 // is true.
 func TestClientsVerifyEveryAnswer(t *testing.T) {
+	var mu sync.Mutex
+	counts := map[string]int{}
+	t.Cleanup(func() { // when all have ended
+		t.Log(counts)
+		for _, what := range []string{"echo", "others", "batch", "erased", "again", "lost"} {
+			if counts[what] == 0 && !t.Failed() {
+				t.Errorf("it never came to %q", what)
+			}
+		}
+	})
+	note := func(more map[string]int) {
+		mu.Lock()
+		defer mu.Unlock()
+		for what, n := range more {
+			counts[what] += n
+		}
+	}
 	for _, s := range []settings{
 		{wire.KT_128_SHA256_Ed25519, wire.ContactMonitoring, 10 * time.Minute, 0},
 		{wire.KT_128_SHA256_P256, wire.ContactMonitoring, time.Hour, 0},
@@ -75,31 +92,22 @@ func TestClientsVerifyEveryAnswer(t *testing.T) {
 	} {
 		t.Run(s.String(), func(t *testing.T) {
 			t.Parallel()
-			counts := map[string]int{}
 			rounds := 1
 			if soak() {
 				rounds = 200
 			}
 			for range rounds {
-				rapid.Check(t, func(t *rapid.T) { runModel(t, s, counts) })
-			}
-			t.Log(counts)
-			if counts["echo"] == 0 || counts["others"] == 0 || counts["batch"] == 0 || counts["erased"] == 0 || counts["again"] == 0 {
-				t.Errorf("too little happened: %v", counts)
+				rapid.Check(t, func(t *rapid.T) { runModel(t, s, note) })
 			}
 		})
 	}
 }
 
-func runModel(t *rapid.T, s settings, counts map[string]int) {
+func runModel(t *rapid.T, s settings, note func(map[string]int)) {
 	w := newWorld(t, s)
 	defer w.close()
 	m := newModel(w, s)
-	defer func() {
-		for what, n := range m.counts {
-			counts[what] += n
-		}
-	}()
+	defer note(m.counts)
 	steps := rapid.IntRange(5, 50).Draw(t, "steps")
 	for i := range steps {
 		if err := m.step(t); err != nil {

@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"net/http"
@@ -31,6 +32,10 @@ var programs struct {
 }
 
 func TestMain(m *testing.M) {
+	flag.Parse()
+	if checks := flag.Lookup("rapid.checks"); checks.Value.String() == checks.DefValue && !soak() {
+		checks.Value.Set("40") // logs, each with a store on disk
+	}
 	code := m.Run()
 	if programs.dir != "" {
 		os.RemoveAll(programs.dir)
