@@ -39,6 +39,7 @@ func TestOperateNamesEverySetting(t *testing.T) {
 	for _, name := range fields(reflect.TypeFor[operator.Config]()) {
 		expect("setting", name)
 	}
+	commands(t, "cmd/kithd/*.go", func(name string) { expect("command", name) })
 	metrics := 0
 	for _, pattern := range []string{"directory/operator/*.go", "directory/httpapi/*.go"} {
 		literals(t, pattern, func(s string) {
@@ -69,6 +70,11 @@ func TestUseNamesEveryFlag(t *testing.T) {
 	if flags < 20 {
 		t.Errorf("found only %d flags", flags)
 	}
+	commands(t, "cmd/kith/*.go", func(name string) {
+		if !regexp.MustCompile("(kith|`[a-z ]*) ?" + name + `\b`).MatchString(text) {
+			t.Errorf("docs/use.md does not name the command %s", name)
+		}
+	})
 	for _, kind := range []client.Kind{client.Forked, client.RolledBack, client.BadProof, client.BadSignature, client.BadAuditor, client.Withheld, client.Rewritten, client.Unexpected} {
 		if !strings.Contains(text, "*"+string(kind)+"*") {
 			t.Errorf("docs/use.md does not name %q", kind)
@@ -144,6 +150,25 @@ func parseAll(t *testing.T, pattern string, visit func(ast.Node) bool) {
 			t.Fatal(err)
 		}
 		ast.Inspect(file, visit)
+	}
+}
+
+// commands visits the names of commands: the first word of a cobra command's Use.
+func commands(t *testing.T, pattern string, visit func(name string)) {
+	t.Helper()
+	found := 0
+	parseAll(t, pattern, func(n ast.Node) bool {
+		if field, ok := n.(*ast.KeyValueExpr); ok {
+			if id, ok := field.Key.(*ast.Ident); ok && id.Name == "Use" {
+				name, _, _ := strings.Cut(stringOf(field.Value), " ")
+				found++
+				visit(name)
+			}
+		}
+		return true
+	})
+	if found < 3 {
+		t.Errorf("%s: found only %d commands", pattern, found)
 	}
 }
 
