@@ -16,7 +16,7 @@ import (
 func (p *program) newMonitor() *cobra.Command {
 	var watch bool
 	var every time.Duration
-	var ack string
+	var ack, restart string
 	cmd := &cobra.Command{
 		Use:   "monitor",
 		Short: "Watch your own labels, and those you looked up",
@@ -25,7 +25,10 @@ that what you were shown of others is what their owners were shown. Run it about
 once every monitoring window, which kith status tells, or let it --watch.
 
 When a key appears that you did not publish, it says so and exits with 3. If it
-was you after all, say so with --ack LABEL.`,
+was you after all, say so with --ack LABEL.
+
+When a version was erased before you came by, nobody can prove to you any more how
+it came about. Ask your provider why; then begin anew with --restart LABEL.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if every != 0 && !watch || every < 0 {
@@ -34,6 +37,8 @@ was you after all, say so with --ack LABEL.`,
 			switch {
 			case ack != "":
 				return p.takeNote(cmd.Context(), ack)
+			case restart != "":
+				return p.online(cmd.Context(), func(s *session) error { return s.restart(cmd.Context(), restart) })
 			case watch:
 				return p.watch(cmd.Context(), every)
 			}
@@ -43,7 +48,8 @@ was you after all, say so with --ack LABEL.`,
 	cmd.Flags().BoolVar(&watch, "watch", false, "go on until interrupted, or something is wrong")
 	cmd.Flags().DurationVar(&every, "every", 0, "time `D` between two looks of --watch; default half the monitoring window, at most an hour")
 	cmd.Flags().StringVar(&ack, "ack", "", "take note of the versions of `LABEL` that you did not publish from here")
-	cmd.MarkFlagsMutuallyExclusive("watch", "ack")
+	cmd.Flags().StringVar(&restart, "restart", "", "begin to watch your `LABEL` anew, where a version in between was erased")
+	cmd.MarkFlagsMutuallyExclusive("watch", "ack", "restart")
 	return cmd
 }
 
@@ -181,6 +187,34 @@ func (s *session) watched(v *monitoredView, r client.ContactReport, fault func(s
 	default:
 		s.p.print("%s: what you were shown is what its owner was shown; no more watching is needed", label.Display(r.Label))
 	}
+}
+
+// restart owns a label anew, from the newest entry that everybody compares. What
+// was published before that is not looked at: history shows it.
+func (s *session) restart(ctx context.Context, typed string) error {
+	name, err := s.p.canonical(typed)
+	if err != nil {
+		return err
+	}
+	if s.client.State().Owned(name) == nil {
+		return failed("run: kith status", "%s is not a label of yours", label.Display(name))
+	}
+	o, err := s.client.Own(ctx, name)
+	if m, ok := errors.AsType[*client.Misbehaviour](err); ok && m.Kind == client.Withheld {
+		f := *asFailure(s.keep(err, name))
+		f.err, f.hint = err, "what is missing is still too new to begin after it; try again in "+s.window().String()
+		return &f
+	}
+	if err != nil {
+		return err
+	}
+	v := struct {
+		Label string `json:"label"`
+		Start uint64 `json:"from_log_entry"`
+	}{name, o.Start}
+	s.p.print("%s: watched anew from log entry %d on", label.Display(name), o.Start)
+	s.p.warn("what was published before is not looked at: see kith history %s", name)
+	return s.p.emit(v)
 }
 
 // takeNote forgets alerts about a label.

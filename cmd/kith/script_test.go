@@ -32,6 +32,7 @@ func TestScripts(t *testing.T) {
 			"provider": in((*world).provider), // new [KIND], honest, down, evil KIND
 			"import":   in((*world).imports),  // LABEL FILE: the provider vouches for an SSH key
 			"intrude":  in((*world).intrude),  // LABEL FILE: somebody else takes the label
+			"erase":    in((*world).erase),    // LABEL VERSION
 			"token":    in((*world).token),    // LABEL FILE; the label search is the scope
 			"advance":  in((*world).advance),  // DURATION: every clock
 			"skew":     in((*world).skew),     // DURATION: the clock of kith alone

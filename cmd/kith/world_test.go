@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -192,6 +193,17 @@ func (w *world) imports(ts *testscript.TestScript, args []string) error {
 	return w.publish(args[0], func(last *record.Link) ([]byte, error) {
 		return record.NewImported(domain, args[0], last, keys)
 	})
+}
+
+func (w *world) erase(_ *testscript.TestScript, args []string) error {
+	if len(args) != 2 {
+		return errUsage
+	}
+	version, err := strconv.ParseUint(args[1], 10, 32)
+	if err != nil {
+		return err
+	}
+	return w.op.Sequencer().Erase(context.Background(), []byte(args[0]), uint32(version))
 }
 
 func (w *world) intrude(ts *testscript.TestScript, args []string) error {
