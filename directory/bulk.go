@@ -92,7 +92,7 @@ func (s *Sequencer) bulkEntries(size uint64) int {
 	if s.config.BulkEntries > 0 {
 		return s.config.BulkEntries
 	}
-	return int(min(max(size/8, 64), 512))
+	return int(min(max(size/4, 64), 1024))
 }
 
 // A bulkLoad is the state of one BulkLoad: a reader hands blocks to workers and,

@@ -27,7 +27,7 @@ type Config struct {
 	// MaxEntries is how many log entries of updates one commit gathers. Default 64.
 	MaxEntries int
 	// BulkEntries is how many log entries of 255 labels one commit of a bulk
-	// load gathers. Default 64 to 512, more the larger the log is.
+	// load gathers. Default 64 to 1024, more the larger the log is.
 	BulkEntries int
 	// MaxQueue is how many updates may wait; more are turned away with
 	// problem.ErrUnavailable. Default 16384.
