@@ -143,7 +143,7 @@ func receiver(e ast.Expr) string {
 
 var (
 	code       = regexp.MustCompile("`([^`\n]+)`")
-	identifier = regexp.MustCompile(`^[a-z][a-z0-9]*(\.[A-Za-z_][A-Za-z0-9_]*)+$`)
+	identifier = regexp.MustCompile(`^[a-z][a-z0-9-]*(\.[A-Za-z_][A-Za-z0-9_]*)+$`)
 	fileName   = regexp.MustCompile(`\.(json|db|key|service|sock)$`)
 	filePath   = regexp.MustCompile(`^[a-z][A-Za-z0-9_./-]*/[A-Za-z0-9_.-]+\.(go|txt|md|yaml|service)$`)
 )
