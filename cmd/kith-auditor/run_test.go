@@ -291,3 +291,35 @@ func TestTornHistory(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestMUSTNotSignTwoHeadsOfOneSize: what was signed before is handed out again, and
+// a head that the history contradicts is not made.
+func TestMUSTNotSignTwoHeadsOfOneSize(t *testing.T) {
+	w, dir := audited(t, operator.SuiteP256)
+	w.publish("alice", 3)
+	w.fine(new(auditView), "audit", "--data", dir)
+	p := &program{data: dir, now: time.Now, rand: rand.Reader}
+	watching, err := p.open(t.Context(), "", nil)
+	must(t, err)
+	defer watching.close()
+	k, err := watching.folder.key()
+	must(t, err)
+	first, err := watching.sign(k)
+	must(t, err)
+	again, err := watching.sign(k)
+	if err != nil || string(again) != string(first) || len(heads(t, dir)) != 1 {
+		t.Errorf("%d heads, %v", len(heads(t, dir)), err)
+	}
+	size := watching.progress.State.Size()
+	root := watching.progress.State.Root()
+	for _, h := range []signedHead{
+		{Size: size, Root: make([]byte, 32), Head: []byte{1}}, // another root
+		{Size: size + 1, Root: root[:], Head: []byte{1}},      // more than was audited
+	} {
+		must(t, os.Remove(filepath.Join(dir, headsFile)))
+		must(t, watching.folder.addHead(&h))
+		if b, err := watching.sign(k); !errors.Is(err, errHeads) || b != nil || len(heads(t, dir)) != 1 {
+			t.Errorf("size %d: signed %x, %v", h.Size, b, err)
+		}
+	}
+}
