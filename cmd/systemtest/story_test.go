@@ -6,11 +6,13 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/kith-kt/kith/client"
 	"github.com/kith-kt/kith/directory"
+	"github.com/kith-kt/kith/proto/combined"
 	"github.com/kith-kt/kith/proto/wire"
 )
 
@@ -304,15 +306,28 @@ func (g *teller) edits(call wire.Call, response []byte) (out []*refused) {
 			}
 		}},
 		{"a commitment for a version that does not exist", func(p *parts) {
-			// In a fixed-version search it may exist, and nobody looks at it.
-			if p.ladder == nil || p.search != nil && p.search.Version == nil {
-				return
-			}
-			for i := range *p.ladder {
-				if last := &(*p.ladder)[len(*p.ladder)-1-i]; last.Commitment == nil {
-					last.Commitment = new(wire.HashValue)
-					return
+			switch {
+			case p.ladder == nil:
+			case p.search == nil:
+				for i := range *p.ladder {
+					if last := &(*p.ladder)[len(*p.ladder)-1-i]; last.Commitment == nil {
+						last.Commitment = new(wire.HashValue)
+						return
+					}
 				}
+			case p.search.Version != nil: // in a fixed-version search it may exist, and nobody looks at it
+				for i, v := range combined.SearchVersions(*p.search.Version) {
+					if v > *p.search.Version {
+						(*p.ladder)[i].Commitment = new(wire.HashValue)
+						return
+					}
+				}
+			}
+		}},
+		{"a commitment for the target version", func(p *parts) {
+			if p.search != nil && p.search.Version != nil {
+				i := slices.Index(combined.SearchVersions(*p.search.Version), *p.search.Version)
+				(*p.ladder)[i].Commitment = new(wire.HashValue)
 			}
 		}},
 		{"another value", func(p *parts) {
