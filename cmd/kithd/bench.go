@@ -55,7 +55,8 @@ func newBenchCommand() *cobra.Command {
 
 // A benchScale says how large the logs are that a bench builds.
 type benchScale struct {
-	small   int           // labels of the small log, of full entries
+	small   int           // labels of a small log, of full entries
+	smalls  int           // small logs
 	labels  int           // of the large log, of full entries
 	oneCore int           // of these, how many are loaded last and on one core
 	wide    int           // entries of the wide log, of 100 labels each
@@ -74,11 +75,11 @@ const commitLabels = 64 * 255
 // In quickScale the wide log alone is of full size.
 var (
 	fullScale = benchScale{
-		small: 10_000, labels: 1_000_000, oneCore: 250_000, wide: 1000, warmed: 100_000, long: 100_000, audited: 400,
+		small: 10_000, smalls: 16, labels: 1_000_000, oneCore: 250_000, wide: 1000, warmed: 100_000, long: 100_000, audited: 400,
 		updates: 200, sampled: 10_000, rounds: 40, window: time.Second,
 	}
 	quickScale = benchScale{
-		small: 10_000, labels: 80_000, oneCore: commitLabels, wide: 1000, warmed: 10_000, long: 10_000, audited: 150,
+		small: 10_000, smalls: 4, labels: 80_000, oneCore: commitLabels, wide: 1000, warmed: 10_000, long: 10_000, audited: 150,
 		updates: 60, sampled: 3_000, rounds: 15, window: 300 * time.Millisecond,
 	}
 )
@@ -109,27 +110,42 @@ func (b *bench) run() error {
 	return nil
 }
 
-// growth measures what depends on the size of the log, on a small and a large one.
+// growth measures what depends on the size of the log, on small ones and a large one.
 func (b *bench) growth() (err error) {
-	const window = 15 * time.Minute // short, as an auditor's memory is that of a window
-	small, err := openBenchLog(b.dir, 255, window)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, small.close()) }()
-	large, err := openBenchLog(b.dir, 255, window)
+	large, err := b.openFull()
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, large.close()) }()
-	if err := b.publish(small, large); err != nil {
+	if err := b.publish(large); err != nil {
 		return err
+	}
+	var small []*benchLog
+	defer func() {
+		for _, l := range small {
+			err = errors.Join(err, l.close())
+		}
+	}()
+	b.say("loading %d labels into each of %d small logs", b.scale.small, b.scale.smalls)
+	for range b.scale.smalls {
+		l, err := b.openFull()
+		if err != nil {
+			return err
+		}
+		small = append(small, l)
+		if err := l.load(b.ctx, b.scale.small, nil); err != nil {
+			return err
+		}
 	}
 	if err := b.searchGrowth(small, large); err != nil {
 		return err
 	}
 	return b.audit(large)
 }
+
+// openFull begins a log of full entries. Its window is short, as an auditor's
+// memory is that of a window.
+func (b *bench) openFull() (*benchLog, error) { return openBenchLog(b.dir, 255, 15*time.Minute) }
 
 // wide measures on a log of 100 labels an entry.
 func (b *bench) wide() (err error) {

@@ -13,7 +13,7 @@ import (
 // for a quiet machine to say, not for a test.
 func TestBenchHasEveryRow(t *testing.T) {
 	b := &bench{ctx: context.Background(), log: io.Discard, dir: t.TempDir(), scale: benchScale{
-		small: 255, labels: 30 * 255, oneCore: 255, wide: 8, warmed: 50, long: 40, audited: 28,
+		small: 255, smalls: 2, labels: 30 * 255, oneCore: 255, wide: 8, warmed: 50, long: 40, audited: 28,
 		updates: 3, sampled: 100, rounds: 1, window: 5 * time.Millisecond,
 	}}
 	if err := onCores(2, b.run); err != nil {

@@ -74,7 +74,7 @@ func (b *bench) audit(l *benchLog) error {
 		return err
 	}
 	b.say("auditing %d entries", len(bodies))
-	leaves, took := 0, time.Duration(0)
+	leaves, size, took := 0, 0, time.Duration(0)
 	var held [2]float64 // most live bytes in either half of the entries
 	err = onCores(1, func() error {
 		before := liveBytes()
@@ -88,6 +88,7 @@ func (b *bench) audit(l *benchLog) error {
 				return err
 			}
 			leaves += len(update.Added)
+			size += len(body)
 			took += cpuTime() - began
 			if i%2 == 0 {
 				half := 2 * i / len(bodies)
@@ -103,6 +104,7 @@ func (b *bench) audit(l *benchLog) error {
 	runtime.KeepAlive(bodies)
 	b.report.atLeast(fmt.Sprintf("audit: leaves verified per second at %d leaves, 255-change entries, one core", l.labels),
 		float64(leaves)/took.Seconds(), 150_000, "/s")
+	b.report.note("audit: AuditorUpdate per leaf", float64(size)/float64(leaves), "B")
 	b.report.note("audit: memory held at most", max(held[0], held[1])/(1<<10), "KiB")
 	b.report.atMost("audit: memory held in the second half of these entries", held[1]/held[0], 1.5, "× that in the first")
 	return nil
