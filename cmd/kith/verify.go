@@ -24,8 +24,8 @@ func (p *program) newVerify() *cobra.Command {
 		Use:   "verify FILE",
 		Short: "Check a saved proof or evidence again, offline",
 		Long: `Verify checks every proof in a file again, as it was checked when it arrived, and
-asks nobody. It says which log the proof is of; you are told whether that is the
-one you use, or the one with the --fingerprint you give.
+asks nobody. The log must be
+one you use, or the one with the --fingerprint you give: anybody can make a log.
 
 The file may come from kith lookup --save-proof, or be evidence that kith kept.`,
 		Args: cobra.ExactArgs(1),
@@ -80,12 +80,11 @@ func (p *program) verify(ctx context.Context, path string, expect *provider.Fing
 	if domain != "" {
 		p.say("the log is that of %s, as its provider document says", domain)
 	}
-	switch {
-	case v.Known:
-		p.say("it is the log that you know")
-	default:
-		p.warn("nothing here knows that log: compare the fingerprint, or give it with --fingerprint")
+	if !v.Known {
+		return failed("ask its provider for the fingerprint over another channel, and give it with --fingerprint",
+			"every proof holds, but nothing here knows the log %s, which anybody could have made: what it holds is not shown", v.Fingerprint)
 	}
+	p.say("it is the log that you know")
 	if v.Exchanges == 0 {
 		p.say("nothing was answered; the file shows what had been proved before")
 	} else {

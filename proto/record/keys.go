@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha1" // the fingerprint of a v4 OpenPGP key is a SHA-1 by definition
 	"crypto/sha256"
+	"crypto/x509"
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/hex"
@@ -83,6 +84,10 @@ func (k PublishedKey) Check() error {
 	case Minisign:
 		if len(k.Data) != 42 || !bytes.HasPrefix(k.Data, []byte("Ed")) {
 			return bad("not 42 bytes that begin with Ed")
+		}
+	case X509:
+		if _, err := x509.ParseCertificate(k.Data); err != nil {
+			return bad("not a certificate in DER")
 		}
 	case WireGuard:
 		if len(k.Data) != 32 {
