@@ -24,8 +24,8 @@ func (p *program) newVerify() *cobra.Command {
 		Use:   "verify FILE",
 		Short: "Check a saved proof or evidence again, offline",
 		Long: `Verify checks every proof in a file again, as it was checked when it arrived, and
-asks nobody. The log must be
-one you use, or the one with the --fingerprint you give: anybody can make a log.
+asks nobody. The log must be one that you use, or the one with the --fingerprint you
+give: anybody can make a log.
 
 The file may come from kith lookup --save-proof, or be evidence that kith kept.`,
 		Args: cobra.ExactArgs(1),
