@@ -262,7 +262,9 @@ func TestLostProgressSignsNothing(t *testing.T) {
 	until(t, "a head", func() bool { return len(heads(t, dir)) > 0 })
 	d.end()
 	must(t, os.Remove(filepath.Join(dir, progressFile)))
-	_, stderr, code := w.auditor("run", "--data", dir)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second) // or it would follow for ever
+	defer cancel()
+	_, stderr, code := run(ctx, "run", "--data", dir)
 	if code != exitFailed || !strings.Contains(stderr, "progress is gone") {
 		t.Errorf("exit %d: %s", code, stderr)
 	}
