@@ -133,6 +133,9 @@ func hintFor(err error) string {
 		}
 		return h.Hint
 	}
+	if m, ok := errors.AsType[*client.Misbehaviour](err); ok && m.Kind == client.Withheld {
+		return "keep the evidence; if the label is yours, and the provider says that it erased a version you had not seen, begin anew with: kith monitor --restart LABEL"
+	}
 	for _, h := range hints {
 		if errors.Is(err, h.fault) {
 			return h.hint
