@@ -303,8 +303,7 @@ func TestLostReply(t *testing.T) {
 func TestIntentIsSavedFirst(t *testing.T) {
 	l := contactLog()
 	store, sent := &memory{}, false
-	var c *client.Client
-	c = newClient(t, l, func(config *client.Config) {
+	c := newClient(t, l, func(config *client.Config) {
 		config.Store = store
 		config.Service = serviceFunc(func(ctx context.Context, call wire.Call) ([]byte, error) {
 			if call.Operation == wire.OpUpdate {
