@@ -69,7 +69,7 @@ the socket DIR/admin.sock.`,
 	f.StringVar(&o.log.Level, "log-level", "info", "what is logged: debug, info, warn or error")
 	f.DurationVar(&o.open.Interval, "interval", 0, "least time between two durable commits under load (default 20ms)")
 	f.DurationVar(&o.open.CheckpointInterval, "checkpoint-interval", operator.DefaultCheckpointInterval, "least time between two checkpoints of the audit log")
-	f.IntVar(&o.open.CachedProofs, "cached-proofs", 0, "how many VRF proofs are kept in memory, about 250 bytes each (default 262144)")
+	f.IntVar(&o.open.CachedProofs, "cached-proofs", 0, "how many VRF proofs are kept in memory, about 180 bytes each (default 262144)")
 	f.StringVar(&o.ready, "ready-file", "", "also write the address to this `FILE` once it answers, and remove that at the end")
 	f.DurationVar(&o.grace, "grace", daemon.DefaultGrace, "how long requests may take to finish at the end")
 	return cmd
