@@ -128,7 +128,7 @@ func (b *bench) searchCold(l *benchLog) error {
 // prefix trees that they read. One small log lies in the processor's caches as a
 // whole, where each node takes a third of the time that it takes in memory: that
 // is reported. What is bounded is what growth adds to the work, so there the
-// searches go round small logs that together do not fit either.
+// searches go round small logs that together hold as much.
 func (b *bench) searchGrowth(small []*benchLog, large *benchLog) error {
 	b.say("searching in small logs and a large one")
 	var works []work
