@@ -1,6 +1,7 @@
 package kv
 
 import (
+	"bytes"
 	"encoding/binary"
 	"math/bits"
 	"sync"
@@ -23,7 +24,8 @@ type anchor struct {
 	mu      sync.Mutex   // guards tx
 	tx      *bbolt.Tx
 	buckets []*bbolt.Bucket
-	caches  []cache // by bucket
+	cursors []*bbolt.Cursor // of buckets, for Get; guarded by mu: making one costs as much as using it
+	caches  []cache         // by bucket
 }
 
 // A cache is direct-mapped: key n lives in slot n mod len.
@@ -57,9 +59,11 @@ func (db *DB) openView() (v *View, err error) {
 		return nil, explain(err)
 	}
 	db.anchors.Add(1)
-	a := &anchor{db: db, tx: tx, buckets: make([]*bbolt.Bucket, len(db.buckets)), caches: make([]cache, len(db.buckets))}
+	n := len(db.buckets)
+	a := &anchor{db: db, tx: tx, buckets: make([]*bbolt.Bucket, n), cursors: make([]*bbolt.Cursor, n), caches: make([]cache, n)}
 	for i, s := range db.buckets {
 		a.buckets[i] = tx.Bucket([]byte(s.Name))
+		a.cursors[i] = a.buckets[i].Cursor()
 		if s.Cache > 0 {
 			a.caches[i] = newCache(a.buckets[i], s.Cache)
 		}
@@ -123,7 +127,10 @@ func (a *anchor) Get(bucket int, key []byte) (value []byte, err error) {
 	defer guard(&err)()
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return a.buckets[bucket].Get(key), nil
+	if k, v := a.cursors[bucket].Seek(key); bytes.Equal(k, key) {
+		return v, nil
+	}
+	return nil, nil
 }
 
 // Uint returns the value at Key(n), or nil, and remembers where it is.
