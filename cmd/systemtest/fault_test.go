@@ -1,6 +1,7 @@
 package systemtest
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -75,9 +76,8 @@ func TestReadOnlyFolder(t *testing.T) {
 	defer os.Chmod(dir, 0o700)
 	command := []string{program(t, "kithd"), "serve", "--data", dir, "--listen", "127.0.0.1:0"}
 	if os.Geteuid() == 0 { // whom modes do not stop
-		if _, err := exec.LookPath("setpriv"); err != nil {
-			t.Skip("root, and no setpriv")
-		}
+		_, err := exec.LookPath("setpriv")
+		need(t, err == nil, "setpriv")
 		command = append([]string{"setpriv", "--bounding-set=-dac_override,-dac_read_search"}, command...)
 	}
 	out, err := exec.Command(command[0], command[1:]...).CombinedOutput()
@@ -95,7 +95,7 @@ func TestFullDisk(t *testing.T) {
 	ctx := context.Background()
 	mount := t.TempDir()
 	if out, err := exec.Command("mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", mount).CombinedOutput(); err != nil {
-		t.Skipf("no small disk can be mounted: %v %s", err, out)
+		need(t, false, fmt.Sprintf("small disk that can be mounted (%v: %s)", err, bytes.TrimSpace(out)))
 	}
 	t.Cleanup(func() {
 		if out, err := exec.Command("umount", mount).CombinedOutput(); err != nil {
