@@ -33,15 +33,11 @@ type Tile struct {
 
 // Path returns the path of the tile below the log's address: "tile/0/x001/234.p/5".
 func (t Tile) Path() string {
-	index := fmt.Sprintf("%03d", t.Index%1000)
-	for n := t.Index / 1000; n > 0; n /= 1000 {
-		index = fmt.Sprintf("x%03d/%s", n%1000, index)
-	}
 	level := "entries"
 	if t.Level != Entries {
 		level = strconv.Itoa(t.Level)
 	}
-	path := "tile/" + level + "/" + index
+	path := "tile/" + level + "/" + indexPath(t.Index)
 	if t.Width != TileWidth {
 		path += ".p/" + strconv.Itoa(t.Width)
 	}
