@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -113,6 +114,9 @@ func serve(cmd *cobra.Command, dir string, o *serveOptions) (err error) {
 		})
 	} else {
 		logger.Warn("no admin socket: publish, erase, token and backup will not work while this runs", "error", err)
+	}
+	if _, err := os.Stat(filepath.Join(dir, operator.RootFolder, operator.RootKeyFile)); err == nil {
+		logger.Warn("the root key is still in the data folder: take it offline, since whoever has it can name another log", "file", filepath.Join(operator.RootFolder, operator.RootKeyFile))
 	}
 	logger.Info("serving", "address", ln.URL(), "domain", op.Config().Log.Domain, slog.Int("pid", os.Getpid()))
 	servers = append(servers, func(ctx context.Context) error {

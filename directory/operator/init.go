@@ -45,7 +45,7 @@ func Init(dir string, o Options) (_ *Summary, err error) {
 	parts := []string{ConfigFile, DocumentFile, StoreFile, KeysFolder, HighWaterFile, RootFolder}
 	for _, name := range parts {
 		if _, err := os.Lstat(filepath.Join(dir, name)); !errors.Is(err, fs.ErrNotExist) {
-			return nil, fmt.Errorf("%s: %w: there is %s, and nothing is ever overwritten", dir, ErrExists, name)
+			return nil, exists(dir, name)
 		}
 	}
 	defer func() {
@@ -56,6 +56,15 @@ func Init(dir string, o Options) (_ *Summary, err error) {
 		}
 	}()
 	return initialise(dir, &o, config)
+}
+
+// exists says what stands in the way. The settings are written last: without
+// them, an earlier init did not finish, and nobody was ever served.
+func exists(dir, name string) error {
+	if _, err := os.Lstat(filepath.Join(dir, ConfigFile)); errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%s: %w: there is %s, but no %s: an earlier init was cut short, or the settings were lost; nothing is ever overwritten", dir, ErrExists, name, ConfigFile)
+	}
+	return fmt.Errorf("%s: %w: there is %s, and nothing is ever overwritten", dir, ErrExists, name)
 }
 
 func (o *Options) config() *Config {
