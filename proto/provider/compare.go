@@ -96,46 +96,6 @@ func (c *changes) configuration(a, b *wire.Configuration) {
 	}
 }
 
-func (c *changes) watchers(a, b *Document) {
-	for _, x := range a.Auditors {
-		if !has(b.Auditors, func(y Auditor) bool { return bytes.Equal(x.PublicKey, y.PublicKey) }) {
-			c.loosens("auditors", "the auditor %s is removed", x.Name)
-		}
-	}
-	for _, y := range b.Auditors {
-		if !has(a.Auditors, func(x Auditor) bool { return bytes.Equal(x.PublicKey, y.PublicKey) }) {
-			c.notes("auditors", "the auditor %s is added", y.Name)
-		}
-	}
-	for _, x := range a.Witnesses {
-		if !has(b.Witnesses, func(y Witness) bool { return x.Key == y.Key }) {
-			c.loosens("witnesses", "the witness %s is removed", keyName(x.Key))
-		}
-	}
-	for _, y := range b.Witnesses {
-		if has(a.Witnesses, func(x Witness) bool { return x.Key == y.Key }) {
-			continue
-		}
-		// A new witness may count towards the same threshold.
-		if a.WitnessThreshold > 0 && b.WitnessThreshold <= a.WitnessThreshold {
-			c.loosens("witnesses", "the witness %s is added and may stand in for one you know", keyName(y.Key))
-		} else {
-			c.notes("witnesses", "the witness %s is added", keyName(y.Key))
-		}
-	}
-	if b.WitnessThreshold < a.WitnessThreshold {
-		c.loosens("witness_threshold", "%d witnesses are enough, it took %d", b.WitnessThreshold, a.WitnessThreshold)
-	} else if b.WitnessThreshold > a.WitnessThreshold {
-		c.notes("witness_threshold", "%d witnesses are asked for, it was %d", b.WitnessThreshold, a.WitnessThreshold)
-	}
-	if a.WitnessThreshold > 0 && b.WitnessThreshold > 0 {
-		c.raised("max_witness_lag_ms", "heads may run ahead of the witnesses by", a.MaxWitnessLagMS, b.MaxWitnessLagMS)
-	}
-	if a.AuditLog != b.AuditLog {
-		c.loosens("audit_log", "the audit log changes from %s (%s) to %s (%s)", a.AuditLog.Origin, a.AuditLog.Key, b.AuditLog.Origin, b.AuditLog.Key)
-	}
-}
-
 func (c *changes) rest(a, b *Document) {
 	if b.RootThreshold < a.RootThreshold {
 		c.loosens("root_threshold", "%d root keys are enough to sign, it took %d", b.RootThreshold, a.RootThreshold)

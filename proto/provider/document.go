@@ -67,9 +67,10 @@ type Document struct {
 	Addresses     []string         `json:"addresses"` // base addresses of the service, most preferred first
 
 	Auditors         []Auditor `json:"auditors,omitempty"`
+	AuditorThreshold int       `json:"auditor_threshold,omitempty"` // cosignatures of auditors a checkpoint needs, at most as many as have a Cosigner
 	Witnesses        []Witness `json:"witnesses,omitempty"`
-	WitnessThreshold int       `json:"witness_threshold,omitempty"`  // cosignatures a checkpoint needs, at most len(Witnesses)
-	MaxWitnessLagMS  uint64    `json:"max_witness_lag_ms,omitempty"` // between a head and the cosigned checkpoint it is bound to, in ms
+	WitnessThreshold int       `json:"witness_threshold,omitempty"`  // cosignatures of witnesses a checkpoint needs, at most len(Witnesses)
+	MaxWitnessLagMS  uint64    `json:"max_witness_lag_ms,omitempty"` // between a head and the cosigned checkpoint it is bound to, in ms; needed with either threshold
 
 	Limits Limits `json:"limits"`
 
@@ -86,18 +87,20 @@ type AuditLog struct {
 	Key    string `json:"key"`    // note verifier key, "name+hash+base64"
 }
 
-// An Auditor recomputes every root of the log. The key that signs its heads is
-// in the Configuration; this says who and where.
+// An Auditor recomputes every root of the log. It signs heads with one key, which
+// in ThirdPartyAuditing mode is the one in the Configuration, and cosigns
+// checkpoints with another. It has one of them, or both.
 type Auditor struct {
 	Name      string           `json:"name"`
-	Address   string           `json:"address,omitempty"`
-	PublicKey strictjson.Bytes `json:"public_key"`
+	Address   string           `json:"address,omitempty"` // base address of its service, where checkpoints are sent and sightings handed in
+	PublicKey strictjson.Bytes `json:"public_key,omitempty"`
+	Cosigner  string           `json:"cosigner,omitempty"` // note verifier key, "name+hash+base64"
 }
 
 // A Witness cosigns checkpoints of the audit log.
 type Witness struct {
-	Key     string `json:"key"` // note verifier key
-	Address string `json:"address,omitempty"`
+	Key     string `json:"key"`               // note verifier key
+	Address string `json:"address,omitempty"` // base address of its service (C2SP tlog-witness)
 }
 
 // Limits are what a requester may expect to be refused above.
@@ -184,8 +187,10 @@ func (d *Document) Check() error {
 		return bad("more than %d auditors or witnesses", MaxEntries)
 	case d.WitnessThreshold < 0 || d.WitnessThreshold > len(d.Witnesses):
 		return bad("witness_threshold is %d of %d witnesses", d.WitnessThreshold, len(d.Witnesses))
-	case d.WitnessThreshold > 0 && d.MaxWitnessLagMS == 0:
-		return bad("witnesses without max_witness_lag_ms")
+	case d.AuditorThreshold < 0 || d.AuditorThreshold > cosigners(d.Auditors):
+		return bad("auditor_threshold is %d of %d cosigning auditors", d.AuditorThreshold, cosigners(d.Auditors))
+	case (d.WitnessThreshold > 0 || d.AuditorThreshold > 0) && d.MaxWitnessLagMS == 0:
+		return bad("cosignatures are asked for without max_witness_lag_ms")
 	case d.Limits.MaxValueBytes == 0:
 		return bad("max_value_bytes is 0")
 	}
@@ -202,11 +207,8 @@ func (d *Document) Check() error {
 			return bad("the log is its own successor")
 		}
 	}
-	if err := distinct(d.Witnesses, func(w Witness) string { return w.Key }); err != nil {
-		return bad("witnesses: %v", err)
-	}
-	if err := distinct(d.Auditors, func(a Auditor) string { return string(a.PublicKey) }); err != nil {
-		return bad("auditors: %v", err)
+	if err := d.checkWatchers(); err != nil {
+		return err
 	}
 	return d.Roots().check()
 }
@@ -222,21 +224,6 @@ func checkAddress(s string) error {
 		return errors.New("not a plain base address")
 	case strings.HasSuffix(s, "/"):
 		return errors.New("it ends with a slash; leave it out")
-	}
-	return nil
-}
-
-func distinct[T any](list []T, key func(T) string) error {
-	seen := make(map[string]bool, len(list))
-	for _, x := range list {
-		k := key(x)
-		if k == "" {
-			return errors.New("one has no key")
-		}
-		if seen[k] {
-			return errors.New("a key is listed twice")
-		}
-		seen[k] = true
 	}
 	return nil
 }

@@ -226,7 +226,22 @@ func TestStrictDocument(t *testing.T) {
 		"witness twice":        func(d *Document) { d.Witnesses[1] = d.Witnesses[0] },
 		"too few witnesses":    func(d *Document) { d.WitnessThreshold = 3 },
 		"no witness lag":       func(d *Document) { d.MaxWitnessLagMS = 0 },
+		"witness without key":  func(d *Document) { d.Witnesses[0].Key = "" },
 		"auditor without key":  func(d *Document) { d.Auditors[0].PublicKey = nil },
+		"auditor twice":        func(d *Document) { d.Auditors = append(d.Auditors, d.Auditors[0]) },
+		"auditor's address":    func(d *Document) { d.Auditors[0].Address = "https://u@example.org" },
+		"witness's address":    func(d *Document) { d.Witnesses[0].Address = "file:///etc" },
+		"cosigner's form":      func(d *Document) { d.Auditors[0].Cosigner = "a1+A" },
+		"witness's form":       func(d *Document) { d.Witnesses[0].Key = "w 1+1+A" },
+		"cosigner twice": func(d *Document) {
+			d.Auditors = append(d.Auditors, Auditor{Name: "x", Cosigner: "a+1+A"}, Auditor{Name: "y", Cosigner: "a+1+A"})
+		},
+		"auditors that do not cosign": func(d *Document) { d.AuditorThreshold = 1 },
+		"negative auditors":           func(d *Document) { d.AuditorThreshold = -1 },
+		"no lag for auditors": func(d *Document) {
+			d.Auditors[0].Cosigner, d.AuditorThreshold = "a+1+A", 1
+			d.WitnessThreshold, d.MaxWitnessLagMS = 0, 0
+		},
 		"no limit":             func(d *Document) { d.Limits.MaxValueBytes = 0 },
 		"no root keys":         func(d *Document) { d.RootKeys = nil },
 		"short root key":       func(d *Document) { d.RootKeys[0] = d.RootKeys[0][:31] },
@@ -316,6 +331,9 @@ func TestCompare(t *testing.T) {
 		{"reasonable_monitoring_window", conf(func(c *wire.Configuration) { c.ReasonableMonitoringWindow++ }), true, true},
 		{"maximum_lifetime", conf(func(c *wire.Configuration) { c.MaximumLifetime = &day }), true, true},
 		{"auditors", func(d *Document) { d.Auditors = nil }, true, false},
+		{"auditors", func(d *Document) { d.Auditors[0].PublicKey = []byte{9} }, true, true},
+		{"auditors", func(d *Document) { d.Auditors[0].Cosigner = "a1+1+A" }, false, true},
+		{"auditors", func(d *Document) { d.Auditors[0].PublicKey, d.Auditors[0].Cosigner = nil, "a1+1+A" }, true, true},
 		{"witnesses", func(d *Document) { d.Witnesses = d.Witnesses[:1] }, true, true},
 		{"witness_threshold", func(d *Document) { d.WitnessThreshold = 2 }, false, true},
 		{"max_witness_lag_ms", func(d *Document) { d.MaxWitnessLagMS++ }, true, false},
@@ -354,6 +372,53 @@ func TestCompare(t *testing.T) {
 	}
 	if got, err := Compare(document(), document(version(3))); err != nil || len(got) != 0 {
 		t.Errorf("nothing but the version: %v %v", got, err)
+	}
+}
+
+// Who cosigns: whoever joins may not stand in for somebody the user relies on.
+func TestCompareCosigners(t *testing.T) {
+	of := func(threshold int, names ...string) func(*Document) {
+		return func(d *Document) {
+			d.AuditorThreshold = threshold
+			for _, n := range names {
+				d.Auditors = append(d.Auditors, Auditor{Name: n, Cosigner: n + "+1+A"})
+			}
+		}
+	}
+	witnesses := func(threshold int, names ...string) func(*Document) {
+		return func(d *Document) {
+			d.Witnesses, d.WitnessThreshold = nil, threshold
+			for _, n := range names {
+				d.Witnesses = append(d.Witnesses, Witness{Key: n + "+1+A"})
+			}
+		}
+	}
+	for name, c := range map[string]struct {
+		before, after func(*Document)
+		want          bool
+	}{
+		"the first cosigners":               {of(0), of(2, "a", "b", "c"), false},
+		"one more, and one more is needed":  {of(2, "a", "b"), of(3, "a", "b", "c"), false},
+		"one more, and as many are enough":  {of(2, "a", "b"), of(2, "a", "b", "c"), true},
+		"two more, and one more is needed":  {of(2, "a", "b"), of(3, "a", "b", "c", "d"), true},
+		"fewer are enough":                  {of(2, "a", "b"), of(1, "a", "b"), true},
+		"one is removed":                    {of(1, "a", "b"), of(1, "a"), true},
+		"one is replaced":                   {of(2, "a", "b"), of(2, "a", "c"), true},
+		"all are needed":                    {of(1, "a", "b"), of(2, "a", "b"), false},
+		"two more witnesses, one is needed": {witnesses(1, "a"), witnesses(2, "a", "b", "c"), true},
+		"one more witness, which is needed": {witnesses(1, "a"), witnesses(2, "a", "b"), false},
+		"witnesses nobody had to ask":       {witnesses(0, "a"), witnesses(1, "a", "b"), false},
+		"auditors instead of the witnesses": {witnesses(1, "a"), func(d *Document) { witnesses(0, "a")(d); of(1, "x")(d) }, true},
+		"auditors in addition to witnesses": {witnesses(1, "a"), func(d *Document) { witnesses(1, "a")(d); of(1, "x")(d) }, false},
+		"a longer lag, of auditors this time": {
+			func(d *Document) { witnesses(0, "a")(d); of(1, "x")(d) },
+			func(d *Document) { witnesses(0, "a")(d); of(1, "x")(d); d.MaxWitnessLagMS++ }, true,
+		},
+	} {
+		got, err := Compare(document(c.before), document(c.after))
+		if err != nil || Loosens(got) != c.want {
+			t.Errorf("%s: %+v, %v; loosens should be %v", name, got, err, c.want)
+		}
 	}
 }
 
