@@ -2,6 +2,7 @@ package feed
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -34,7 +35,7 @@ const maxProblem = 4 << 10
 // bytes. When the provider asks to come back later, it does, within MaxWait.
 func (f *Feed) get(ctx context.Context, path, query, mediaType string, limit int64) ([]byte, error) {
 	u := f.base
-	u.Path, u.RawQuery = path, query
+	u.Path, u.RawQuery = u.Path+path, query
 	waited := time.Duration(0)
 	for {
 		body, after, err := f.once(ctx, http.MethodGet, u.String(), nil, mediaType, limit)
@@ -56,7 +57,8 @@ func (f *Feed) post(ctx context.Context, path string, body []byte) error {
 }
 
 // once makes one request. after is when the provider says to come back, 0 if it
-// does not.
+// does not. mediaType is that of the answer, and of a body; "" is a head, to which
+// there is none.
 func (f *Feed) once(ctx context.Context, method, target string, body []byte, mediaType string, limit int64) (b []byte, after time.Duration, err error) {
 	ctx, cancel := context.WithTimeout(ctx, f.options.Timeout)
 	defer cancel()
@@ -67,7 +69,7 @@ func (f *Feed) once(ctx context.Context, method, target string, body []byte, med
 	req.Header.Set("User-Agent", "kith-auditor")
 	req.Header.Set("Accept-Encoding", "identity") // a bounded body must not unfold into an unbounded one
 	if method == http.MethodPost {
-		req.Header.Set("Content-Type", MediaType)
+		req.Header.Set("Content-Type", cmp.Or(mediaType, MediaType))
 	}
 	resp, err := f.http.Do(req)
 	if err != nil {
@@ -81,9 +83,9 @@ func (f *Feed) once(ctx context.Context, method, target string, body []byte, med
 	switch coding := resp.Header.Get("Content-Encoding"); {
 	case coding != "" && coding != "identity":
 		return nil, 0, fmt.Errorf("feed: %s: %w: compressed as %.40q, unasked", req.URL.Path, ErrForeign, coding)
-	case method == http.MethodPost && resp.StatusCode == http.StatusNoContent:
+	case mediaType == "" && resp.StatusCode == http.StatusNoContent:
 		return nil, 0, nil
-	case method == http.MethodPost || resp.StatusCode != http.StatusOK:
+	case mediaType == "" || resp.StatusCode != http.StatusOK:
 		after, err := declined(resp, got)
 		return nil, after, fmt.Errorf("feed: %s: %w", req.URL.Path, err)
 	case got != mediaType:
