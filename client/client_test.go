@@ -439,6 +439,13 @@ func TestWithheldFromOwner(t *testing.T) {
 			t.Fatal(err)
 		}
 		wantKind(t, m.Err(), kind)
+		if kind != client.Unexpected {
+			continue
+		}
+		found, _ := errors.AsType[*client.Misbehaviour](m.Err())
+		if saved, _, err := client.VerifySaved(found.Evidence); err != nil || len(saved.Exchanges) == 0 {
+			t.Errorf("the evidence of the owner that did not get on: %v, %v", saved, err)
+		}
 	}
 	_, err = c.Publish(t.Context(), "alice", func(*client.Found) ([]byte, error) {
 		t.Error("a version is to follow none, where one was proved")

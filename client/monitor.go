@@ -107,7 +107,12 @@ func (c *Client) monitorContact(ctx context.Context, label string) ContactReport
 
 func (c *Client) monitorOwned(ctx context.Context, label string) (r OwnerReport) {
 	r.Label = label
+	c.begin(label)
 	defer func() {
+		if m, ok := errors.AsType[*Misbehaviour](r.Err); ok && m.Evidence == nil {
+			m.Evidence = c.trace.Append(nil)
+		}
+		c.trace = nil
 		o := c.state.owned[label]
 		r.Greatest, r.Verified, r.Alerts = o.greatest(), o.Verified, o.Alerts
 	}()

@@ -72,7 +72,7 @@ func (s *session) alert(name string, version uint32, l *client.Lookup, err error
 	switch {
 	case err == nil && l.Record != nil:
 		a.Entry, a.Published = l.Found.Terminal, moment(l.Found.TerminalTime).Format(time.RFC3339Nano)
-		by := "by the provider, which nobody signed"
+		by := "by nobody, on the provider's word"
 		if k := l.Record.Account; k != nil {
 			a.Account = fmt.Sprintf("%x", k[:])
 			by = "with the account key " + a.Account
@@ -80,11 +80,11 @@ func (s *session) alert(name string, version uint32, l *client.Lookup, err error
 		for _, k := range l.Record.Keys {
 			a.Keys = append(a.Keys, nameOf(k))
 		}
-		text += fmt.Sprintf(", published %s %s, %s", clock(moment(l.Found.TerminalTime)), by, names(l.Record.Keys))
+		text += fmt.Sprintf(", in the log by %s, signed %s: %s", clock(moment(l.Found.TerminalTime)), by, names(l.Record.Keys))
 		evidence = l.Saved
 	case err == nil:
 		a.Entry, a.Published = l.Found.Terminal, moment(l.Found.TerminalTime).Format(time.RFC3339Nano)
-		text += fmt.Sprintf(", published %s", clock(moment(l.Found.TerminalTime)))
+		text += fmt.Sprintf(", in the log by %s", clock(moment(l.Found.TerminalTime)))
 		evidence = l.Saved
 	case lied:
 		text += ", and the directory misbehaves when asked for it: " + m.Detail

@@ -18,7 +18,13 @@ func (p *program) newHistory() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "history LABEL",
 		Short: "Show every version of a label, and who signed it",
-		Args:  cobra.ExactArgs(1),
+		Long: `History proves every version of a label and shows who signed it.
+
+The times say by when a version stood in the log. A search proves that for one of
+the log entries that have the version, and as the log grows it is another one: the
+version may be older than its time, never younger, and the time may differ from
+one call to the next.`,
+		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return p.online(cmd.Context(), func(s *session) error { return s.history(cmd.Context(), args[0], from) })
 		},
@@ -96,13 +102,13 @@ func describeLink(l client.Link, yours bool) string {
 		write("no provable answer: erased, or not yours to see")
 		return b.String()
 	case l.Event == nil && l.Err == nil:
-		write(clock(moment(l.Found.TerminalTime)), "  ", count(len(l.Found.Value), "byte"))
+		write("by ", clock(moment(l.Found.TerminalTime)), "  ", count(len(l.Found.Value), "byte"))
 		return b.String()
 	case l.Event == nil:
-		write(clock(moment(l.Found.TerminalTime)), "  not an account record: ", plain(l.Err))
+		write("by ", clock(moment(l.Found.TerminalTime)), "  not an account record: ", plain(l.Err))
 		return b.String()
 	}
-	write(clock(moment(l.Found.TerminalTime)), "  ", word(l.Event), ": ", names(l.Event.Record.Keys))
+	write("by ", clock(moment(l.Found.TerminalTime)), "  ", word(l.Event), ": ", names(l.Event.Record.Keys))
 	if yours {
 		write(" (yours)")
 	}

@@ -124,6 +124,8 @@ func (q *lookup) run(ctx context.Context, s *session, typed string) error {
 		if e := q.keys(s.p, l); err == nil && e != nil {
 			return e
 		}
+	} else if err == nil && l.Record != nil && len(l.Record.Keys) == 0 {
+		err = keyless(l)
 	}
 	if err != nil {
 		f := *asFailure(err)
@@ -184,14 +186,13 @@ func (q *lookup) keys(p *program, l *client.Lookup) error {
 		return p.write(path, l.Value, 0o644)
 	}
 	keys := l.Record.Keys
+	if len(keys) == 0 {
+		return keyless(l)
+	}
 	if q.ofType != 0 {
 		if keys = l.Record.Key(q.ofType); len(keys) == 0 {
 			return failed("it holds "+names(l.Record.Keys), "version %d of %s, which was proved, holds no key of type %s", l.Version, l.Label, q.ofType)
 		}
-	}
-	if len(keys) == 0 {
-		p.say("%s holds no keys", label.Display(l.Label))
-		return nil
 	}
 	p.say("%s, version %d: %s", label.Display(l.Label), l.Version, names(keys))
 	form, path := written, "-"
@@ -206,6 +207,15 @@ func (q *lookup) keys(p *program, l *client.Lookup) error {
 		return err
 	}
 	return p.write(path, b, 0o644)
+}
+
+// keyless is a proved record that holds no key: nothing can be sent there.
+func keyless(l *client.Lookup) error {
+	hint := "do not use the keys you have from before; ask them over another channel"
+	if to := l.Record.MovedTo; to != "" {
+		hint = "run: kith lookup " + printable(to)
+	}
+	return failed(hint, "version %d of %s, which was proved, holds no keys: they were revoked, or the label was given up", l.Version, label.Display(l.Label))
 }
 
 // readOwn reads the key that the caller uses already: a key file of the type, or

@@ -31,8 +31,11 @@ When a version was erased before you came by, nobody can prove to you any more h
 it came about. Ask your provider why; then begin anew with --restart LABEL.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if every != 0 && !watch || every < 0 {
-				return usage(errors.New("--every goes with --watch, and is a time such as 1h"), "")
+			switch given := cmd.Flags().Changed("every"); {
+			case given && !watch:
+				return usage(errors.New("--every goes with --watch"), "")
+			case given && every < minEvery:
+				return usage(fmt.Errorf("--every is %s, and the least is %s", every, minEvery), "a time such as 1h")
 			}
 			switch {
 			case ack != "":
@@ -52,6 +55,9 @@ it came about. Ask your provider why; then begin anew with --restart LABEL.`,
 	cmd.MarkFlagsMutuallyExclusive("watch", "ack", "restart")
 	return cmd
 }
+
+// minEvery is the least time between two looks: more would only burden the directory.
+const minEvery = time.Second
 
 // A monitoredView is what monitoring showed, in JSON.
 type monitoredView struct {

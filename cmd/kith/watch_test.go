@@ -61,7 +61,7 @@ func TestWatchGoesOnUntilInterrupted(t *testing.T) {
 	defer interrupt()
 	p, stdout, stderr := newProgram(t, home)
 	ended := make(chan int, 1)
-	go func() { ended <- p.run(ctx, []string{"monitor", "--watch", "--every", "1ms"}) }()
+	go func() { ended <- p.run(ctx, []string{"monitor", "--watch", "--every", "1s"}) }()
 	await := func(lines chan string, part string) {
 		t.Helper()
 		deadline := time.After(30 * time.Second)
@@ -84,7 +84,7 @@ func TestWatchGoesOnUntilInterrupted(t *testing.T) {
 		t.Fatalf("beside the watch: %d: %s", code, said.all.String())
 	}
 	w.front.Set(nil)
-	await(stderr.lines, "trying again in 1ms")
+	await(stderr.lines, "trying again in 1s")
 	w.front.Set(w.op.Handler())
 	for len(stdout.lines) > 0 {
 		<-stdout.lines

@@ -28,6 +28,9 @@ func email(s string) (string, error) {
 	if err := dotAtom(s, local); err != nil {
 		return "", err
 	}
+	if domain == "" {
+		return "", invalid("%q has no domain after the @; write name@domain", s)
+	}
 	d, err := Domain(domain)
 	if err != nil {
 		return "", err

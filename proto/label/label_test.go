@@ -68,7 +68,7 @@ func TestCanonicalRefuses(t *testing.T) {
 		"ann\U000e0061":                  "invisible",
 		"\u3164":                         "invisible",
 		"@example.org":                   "before the @",
-		"ann@":                           "empty",
+		"ann@":                           "no domain after the @",
 		"a@b@c":                          "more than one @",
 		"ann＠example.org":                "ordinary @",
 		".ann@example.org":               "dot",
