@@ -31,7 +31,8 @@ func TestOpenAPIPaths(t *testing.T) {
 	want := []string{
 		"/.well-known/kith.json", "/audit/v1/head", "/audit/v1/updates", "/healthz", "/log/checkpoint",
 		"/log/tile/entries/{index}", "/log/tile/entries/{index}.p/{width}",
-		"/log/tile/{level}/{index}", "/log/tile/{level}/{index}.p/{width}", "/metrics", "/readyz",
+		"/log/tile/{level}/{index}", "/log/tile/{level}/{index}.p/{width}",
+		"/log/updates/{index}", "/log/updates/{index}.p/{width}", "/metrics", "/readyz",
 	}
 	for _, op := range wire.Operations {
 		want = append(want, "/kt/v1/"+op.String())

@@ -1,13 +1,12 @@
 package httpapi
 
 import (
-	"encoding/binary"
 	"fmt"
 	"net/http"
 	"net/url"
 	"strconv"
 
-	"github.com/kith-kt/kith/proto/prefixtree"
+	"github.com/kith-kt/kith/directory"
 	"github.com/kith-kt/kith/proto/problem"
 	"github.com/kith-kt/kith/proto/wire"
 )
@@ -36,7 +35,7 @@ func (h *handler) auditUpdates(w http.ResponseWriter, r *http.Request) error {
 	return h.send(w, r, octets, noCache, body)
 }
 
-func (h *handler) updatesFrom(r *http.Request, start uint64) (b []byte, err error) {
+func (h *handler) updatesFrom(r *http.Request, start uint64) ([]byte, error) {
 	snap, err := h.config.Log.Snapshot()
 	if err != nil {
 		return nil, err
@@ -46,26 +45,7 @@ func (h *handler) updatesFrom(r *http.Request, start uint64) (b []byte, err erro
 	if start > size {
 		return nil, errNotYet
 	}
-	for pos := start; pos < min(size, start+maxUpdates) && len(b) < maxUpdateBytes; pos++ {
-		if err := r.Context().Err(); err != nil {
-			return nil, err
-		}
-		entry, err := snap.LogEntry(pos)
-		if err != nil {
-			return nil, err
-		}
-		update, err := prefixtree.Update(snap, pos, entry.Timestamp)
-		if err != nil {
-			return nil, err
-		}
-		at := len(b)
-		b = append(b, 0, 0, 0, 0)
-		if b, err = update.Append(b, h.config.Configuration.Format()); err != nil {
-			return nil, err
-		}
-		binary.BigEndian.PutUint32(b[at:], uint32(len(b)-at-4))
-	}
-	return b, nil
+	return directory.AuditUpdates(r.Context(), snap, h.config.Configuration.Format(), start, min(size, start+maxUpdates), maxUpdateBytes)
 }
 
 // startOf reads "start=N", N in decimal without leading zeros.

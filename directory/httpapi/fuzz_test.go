@@ -31,6 +31,7 @@ func FuzzHandler(f *testing.F) {
 	f.Add(true, "/audit/v1/head", MediaType, "", "", []byte("x"))
 	f.Add(false, "/log/tile/0/000.p/2", "", "", "", []byte{})
 	f.Add(false, "/log/tile/entries/x001/234", "", "", "", []byte{})
+	f.Add(false, "/log/updates/000.p/2", "", "", "", []byte{})
 	f.Add(false, "/audit/v1/updates?start=1", "", "", "", []byte{})
 	f.Fuzz(func(t *testing.T, post bool, target, mediaType, authorization, opening string, body []byte) {
 		u, err := url.ParseRequestURI(target)

@@ -152,6 +152,7 @@ func (h *handler) routes() *chi.Mux {
 	}
 	mux.Get("/log/checkpoint", h.serve("checkpoint", reads, h.checkpoint))
 	mux.Get("/log/tile/*", h.serve("tile", reads, h.tile))
+	mux.Get("/log/updates/*", h.serve("audit-bundle", reads, h.updatesBundle))
 	mux.Get("/audit/v1/updates", h.serve("audit-updates", reads, h.auditUpdates))
 	mux.Post("/audit/v1/head", h.serve("audit-head", updates, h.auditHead))
 	mux.Get("/.well-known/kith.json", h.serve("provider", reads, h.document))

@@ -5,8 +5,6 @@ import (
 	"net/http"
 	"strings"
 
-	"golang.org/x/mod/sumdb/tlog"
-
 	"github.com/kith-kt/kith/directory"
 	"github.com/kith-kt/kith/proto/checkpoint"
 	"github.com/kith-kt/kith/proto/problem"
@@ -41,28 +39,11 @@ func (h *handler) tile(w http.ResponseWriter, r *http.Request) error {
 		if !tile.Within(snap.Head().Size) {
 			return nil, errNotYet
 		}
-		if tile.Level == checkpoint.Entries {
-			return bundle(snap, tile)
-		}
-		return tlog.ReadTileData(tile.Tlog(), directory.HashReader{AuditLog: snap})
+		return directory.AuditTile(snap, tile)
 	})
 	if err != nil {
 		return err
 	}
 	write(w, octets, immutable, data)
 	return nil
-}
-
-func bundle(snap directory.Snapshot, tile checkpoint.Tile) (b []byte, err error) {
-	lo := tile.Index * checkpoint.TileWidth
-	leaves, err := snap.AuditLeaves(lo, lo+uint64(tile.Width))
-	if err != nil {
-		return nil, err
-	}
-	for _, leaf := range leaves {
-		if b, err = checkpoint.AppendEntry(b, leaf); err != nil {
-			return nil, err
-		}
-	}
-	return b, nil
 }

@@ -57,8 +57,10 @@ func TestRouterIsTheDocument(t *testing.T) {
 	doc := document(t)
 	var described, routed []string
 	for path, item := range doc.Paths.Map() {
-		if strings.HasPrefix(path, "/log/tile/") {
-			path = "/log/tile/*" // its parameters take several segments
+		for _, files := range []string{"/log/tile/", "/log/updates/"} {
+			if strings.HasPrefix(path, files) {
+				path = files + "*" // its parameters take several segments
+			}
 		}
 		for method := range item.Operations() {
 			if line := method + " " + path; !slices.Contains(described, line) {
@@ -162,6 +164,11 @@ func TestAnswersFitTheDocument(t *testing.T) {
 	check(404, "GET", "/log/tile/0/002", nil)
 	check(404, "GET", "/log/tile/entries/001", nil)
 	check(400, "GET", "/log/tile/0/2", nil)
+	check(200, "GET", "/log/updates/000", nil)
+	check(200, "GET", "/log/updates/009.p/14", nil)
+	check(404, "GET", "/log/updates/010", nil)
+	check(404, "GET", "/log/updates/009.p/15", nil)
+	check(400, "GET", "/log/updates/9", nil)
 	check(200, "GET", "/audit/v1/updates?start=0", nil)
 	check(400, "GET", "/audit/v1/updates?start=00", nil)
 	check(404, "GET", "/audit/v1/updates?start=5000", nil)

@@ -13,7 +13,7 @@ func TestMethods(t *testing.T) {
 	f := newFixture(t, nil)
 	for path, want := range map[string]string{
 		"/kt/v1/search": "POST", "/kt/v1/update": "POST", "/audit/v1/head": "POST",
-		"/log/checkpoint": "GET", "/log/tile/0/000.p/1": "GET", "/audit/v1/updates?start=0": "GET",
+		"/log/checkpoint": "GET", "/log/tile/0/000.p/1": "GET", "/log/updates/000.p/1": "GET", "/audit/v1/updates?start=0": "GET",
 		"/.well-known/kith.json": "GET", "/healthz": "GET", "/readyz": "GET", "/metrics": "GET",
 	} {
 		for _, method := range []string{"GET", "POST", "PUT", "DELETE", "OPTIONS", "TRACE", "BREW"} {
