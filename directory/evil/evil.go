@@ -1,7 +1,18 @@
-// Package evil is a provider that lies, as test equipment: handlers that stand
-// before an honest directory's and do to its answers what a dishonest operator,
-// or somebody who took its place, could do. Tests and demos play them against
-// real clients. It serves nobody.
+// Package evil is a provider that lies, as test equipment: what a dishonest
+// operator, or somebody who took its place, could do, with real keys and real HTTP.
+// Tests and demos play it against real clients and real auditors. It serves nobody.
+//
+// There are three ways to lie, and they can be combined:
+//
+//   - Two logs under the same keys. Copy a data folder, Run both, and show each
+//     reader its own through Views.
+//   - A log that signs its lies. Lie commits log entries that no directory makes
+//     to a folder's store; all proofs, roots and signatures of them hold.
+//   - Other answers. Handlers stand before an honest directory's and change what
+//     it is asked or what it answers.
+//
+// Attacks names all that a provider can try; each has a test here that shows that
+// who does not look closely accepts it.
 package evil
 
 import (

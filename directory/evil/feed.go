@@ -1,0 +1,86 @@
+package evil
+
+import (
+	"encoding/binary"
+	"maps"
+	"net/http"
+	"strconv"
+	"strings"
+)
+
+const (
+	checkpointPath = "/log/checkpoint"
+	updatesPath    = "/audit/v1/updates"
+)
+
+// isFeed reports whether a request is for what auditors read: the audit log and
+// the AuditorUpdates.
+func isFeed(r *http.Request) bool {
+	return strings.HasPrefix(r.URL.Path, "/log/") || strings.HasPrefix(r.URL.Path, "/audit/")
+}
+
+// WithoutFeed serves everything but what auditors read: they are told that it is
+// not there.
+func WithoutFeed(honest http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if isFeed(r) {
+			http.NotFound(w, r)
+			return
+		}
+		honest.ServeHTTP(w, r)
+	})
+}
+
+// WithStalledFeed serves everything, and checkpoints that grow; but for the log
+// entries from size on, no AuditorUpdates come.
+func WithStalledFeed(honest http.Handler, size uint64) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, "/log/updates/") {
+			http.NotFound(w, r)
+			return
+		}
+		if r.URL.Path != updatesPath {
+			honest.ServeHTTP(w, r)
+			return
+		}
+		held := &answer{header: w.Header(), status: http.StatusOK}
+		honest.ServeHTTP(held, r)
+		start, _ := strconv.ParseUint(r.URL.Query().Get("start"), 10, 64)
+		body := held.body.Bytes()
+		if held.status == http.StatusOK {
+			body = firstUpdates(body, size-min(size, start))
+		}
+		w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+		w.WriteHeader(held.status)
+		w.Write(body)
+	})
+}
+
+// firstUpdates returns the first n updates of a page, each behind its length.
+func firstUpdates(page []byte, n uint64) []byte {
+	at := 0
+	for ; n > 0 && len(page)-at >= 4; n-- {
+		at += 4 + int(binary.BigEndian.Uint32(page[at:]))
+	}
+	return page[:min(at, len(page))]
+}
+
+// Frozen serves everything but the checkpoint: that stays as it is now for ever,
+// whatever honest goes on to. Clients are served by honest.
+func Frozen(honest http.Handler) (http.Handler, error) {
+	r, err := http.NewRequest(http.MethodGet, checkpointPath, nil)
+	if err != nil {
+		return nil, err
+	}
+	frozen := &answer{header: http.Header{}, status: http.StatusOK}
+	honest.ServeHTTP(frozen, r)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != checkpointPath {
+			honest.ServeHTTP(w, r)
+			return
+		}
+		maps.Copy(w.Header(), frozen.header)
+		w.WriteHeader(frozen.status)
+		w.Write(frozen.body.Bytes())
+	}), nil
+}
