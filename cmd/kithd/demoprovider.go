@@ -1,17 +1,11 @@
 package main
 
 import (
-	"context"
-	"fmt"
-	"io"
 	"net"
 	"net/http"
-	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/kith-kt/kith/directory/evil"
-	"github.com/kith-kt/kith/directory/httpapi"
 	"github.com/kith-kt/kith/directory/operator"
 )
 
@@ -25,14 +19,7 @@ type demoProvider struct {
 	server   *http.Server
 	listener net.Listener
 
-	open *openFolder
-}
-
-// An openFolder is a data folder that is being run.
-type openFolder struct {
-	*operator.Operator
-	cancel context.CancelFunc
-	ran    chan error
+	open *evil.Running
 }
 
 func newDemoProvider(dir string) (*demoProvider, error) {
@@ -56,20 +43,12 @@ func newDemoProvider(dir string) (*demoProvider, error) {
 }
 
 // run opens a folder and serves it.
-func (p *demoProvider) run(dir string) error {
-	limits := httpapi.Unlimited
-	op, err := operator.Open(dir, operator.OpenOptions{
-		Interval: 5 * time.Millisecond,
-		Limits:   &limits,
-	})
-	if err != nil {
-		return err
+func (p *demoProvider) run(dir string) (err error) {
+	p.open, err = evil.Run(dir, operator.OpenOptions{Interval: 5 * time.Millisecond, CheckpointInterval: operator.DefaultCheckpointInterval})
+	if err == nil {
+		p.front.Set(p.open.Handler())
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	p.open = &openFolder{op, cancel, make(chan error, 1)}
-	go func() { p.open.ran <- op.Run(ctx) }()
-	p.front.Set(op.Handler())
-	return nil
+	return err
 }
 
 // stop closes the folder that is being run. The address stays.
@@ -78,11 +57,7 @@ func (p *demoProvider) stop() error {
 		return nil
 	}
 	p.front.Set(nil)
-	p.open.cancel()
-	err := <-p.open.ran
-	if e := p.open.Close(); err == nil {
-		err = e
-	}
+	err := p.open.Stop()
 	p.open = nil
 	return err
 }
@@ -98,42 +73,4 @@ func (p *demoProvider) exchange(dir string) error {
 func (p *demoProvider) close() {
 	p.stop()
 	p.server.Close()
-}
-
-// copyFolder copies a data folder that nobody has open: what a provider can do
-// with its own log, and what its high-water mark is there to prevent by accident.
-func copyFolder(from, to string) error {
-	return filepath.WalkDir(from, func(path string, d os.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		rel, err := filepath.Rel(from, path)
-		if err != nil {
-			return err
-		}
-		target := filepath.Join(to, rel)
-		if d.IsDir() {
-			return os.MkdirAll(target, 0o700)
-		}
-		if !d.Type().IsRegular() {
-			return nil
-		}
-		in, err := os.Open(path)
-		if err != nil {
-			return err
-		}
-		defer in.Close()
-		out, err := os.OpenFile(target, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
-		if err != nil {
-			return err
-		}
-		_, err = io.Copy(out, in)
-		if e := out.Close(); err == nil {
-			err = e
-		}
-		if err != nil {
-			return fmt.Errorf("copy %s: %w", rel, err)
-		}
-		return nil
-	})
 }

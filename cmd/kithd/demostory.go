@@ -10,6 +10,7 @@ import (
 
 	"github.com/kith-kt/kith/client"
 	"github.com/kith-kt/kith/directory"
+	"github.com/kith-kt/kith/directory/evil"
 	"github.com/kith-kt/kith/proto/record"
 )
 
@@ -175,7 +176,7 @@ func (d *demo) restart(ctx context.Context) error {
 		return err
 	}
 	for _, copied := range []string{d.older(), d.forked()} {
-		if err := copyFolder(d.data(), copied); err != nil {
+		if err := evil.Copy(d.data(), copied); err != nil {
 			return err
 		}
 	}
