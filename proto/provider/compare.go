@@ -49,6 +49,7 @@ func Compare(before, after *Document) ([]Change, error) {
 		c.loosens(FieldLog, "this is another log: %s, it was %s", FingerprintOf(b), FingerprintOf(a))
 	}
 	c.configuration(a, b)
+	c.former(before, after, FingerprintOf(a) == FingerprintOf(b))
 	c.watchers(before, after)
 	c.rest(before, after)
 	return c, nil

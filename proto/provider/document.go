@@ -62,9 +62,13 @@ type Document struct {
 	Version       uint64           `json:"version"`        // from 1, rises with every change
 	Issued        time.Time        `json:"issued"`
 	Expires       time.Time        `json:"expires"`
-	Configuration strictjson.Bytes `json:"configuration"` // wire.Configuration in TLS format
-	AuditLog      AuditLog         `json:"audit_log"`
-	Addresses     []string         `json:"addresses"` // base addresses of the service, most preferred first
+	Configuration strictjson.Bytes `json:"configuration"` // wire.Configuration in TLS format, of heads and new log entries
+	// Former are the log's Configurations before, oldest first: those of auditors
+	// that were replaced. Each holds from where the one before ends; the leaves of
+	// the audit log name theirs by its digest.
+	Former    []strictjson.Bytes `json:"former_configurations,omitempty"`
+	AuditLog  AuditLog           `json:"audit_log"`
+	Addresses []string           `json:"addresses"` // base addresses of the service, most preferred first
 
 	Auditors         []Auditor `json:"auditors,omitempty"`
 	AuditorThreshold int       `json:"auditor_threshold,omitempty"` // cosignatures of auditors a checkpoint needs, at most as many as have a Cosigner
@@ -206,6 +210,9 @@ func (d *Document) Check() error {
 		if d.Successor.Fingerprint == FingerprintOf(config) {
 			return bad("the log is its own successor")
 		}
+	}
+	if err := d.checkFormer(config); err != nil {
+		return err
 	}
 	if err := d.checkWatchers(); err != nil {
 		return err

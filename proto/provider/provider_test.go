@@ -58,6 +58,11 @@ func config(change func(*wire.Configuration)) strictjson.Bytes {
 	return b
 }
 
+// lag is a configuration of the same log.
+func lag(n uint64) strictjson.Bytes {
+	return config(func(c *wire.Configuration) { c.MaxAuditorLag = n })
+}
+
 func document(changes ...func(*Document)) *Document {
 	d := &Document{
 		Domain: "example.org", DraftRevision: "526cc8a", Version: 1, Issued: issued, Expires: issued.AddDate(1, 0, 0),
@@ -248,8 +253,19 @@ func TestStrictDocument(t *testing.T) {
 		"root key twice":       func(d *Document) { d.RootKeys[1] = d.RootKeys[0] },
 		"threshold 0":          func(d *Document) { d.RootThreshold = 0 },
 		"threshold above keys": func(d *Document) { d.RootThreshold = 4 },
-		"its own successor":    func(d *Document) { f, _ := d.Fingerprint(); d.Successor = &Successor{f, "https://new.example.org"} },
-		"successor elsewhere":  func(d *Document) { d.Successor = &Successor{Fingerprint{1}, "new.example.org"} },
+		"broken former":        func(d *Document) { d.Former = []strictjson.Bytes{{1}} },
+		"former of another log": func(d *Document) {
+			d.Former = []strictjson.Bytes{config(func(c *wire.Configuration) { c.VRFPublicKey = []byte{9} })}
+		},
+		"former is the present": func(d *Document) { d.Former = []strictjson.Bytes{config(nil)} },
+		"former twice in a row": func(d *Document) { d.Former = []strictjson.Bytes{lag(1), lag(1)} },
+		"too much of a past": func(d *Document) {
+			for i := range MaxEntries + 1 {
+				d.Former = append(d.Former, lag(uint64(i)))
+			}
+		},
+		"its own successor":   func(d *Document) { f, _ := d.Fingerprint(); d.Successor = &Successor{f, "https://new.example.org"} },
+		"successor elsewhere": func(d *Document) { d.Successor = &Successor{Fingerprint{1}, "new.example.org"} },
 	} {
 		d := document(change)
 		if _, err := d.Encode(); !errors.Is(err, ErrMalformed) {
@@ -419,6 +435,31 @@ func TestCompareCosigners(t *testing.T) {
 		if err != nil || Loosens(got) != c.want {
 			t.Errorf("%s: %+v, %v; loosens should be %v", name, got, err, c.want)
 		}
+	}
+}
+
+// The past of a log grows, and stays.
+func TestFormerConfigurations(t *testing.T) {
+	of := func(all ...strictjson.Bytes) *Document {
+		return document(func(d *Document) { d.Former = all })
+	}
+	for name, c := range map[string]struct {
+		before, after *Document
+		want          bool
+	}{
+		"it grows":       {of(lag(1)), of(lag(1), lag(2)), false},
+		"it is the same": {of(lag(1)), of(lag(1)), false},
+		"it is shorter":  {of(lag(1), lag(2)), of(lag(1)), true},
+		"it is another":  {of(lag(1)), of(lag(2), lag(1)), true},
+	} {
+		got, err := Compare(c.before, c.after)
+		if err != nil || Loosens(got) != c.want {
+			t.Errorf("%s: %+v, %v", name, got, err)
+		}
+	}
+	d := of(lag(1), lag(2))
+	if all := d.Configurations(); len(all) != 3 || all[0] != sha256.Sum256(lag(1)) || all[2] != sha256.Sum256(d.Configuration) {
+		t.Errorf("%x", all)
 	}
 }
 
