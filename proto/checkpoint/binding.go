@@ -8,9 +8,6 @@ import (
 	"github.com/kith-kt/kith/proto/wire"
 )
 
-// MaxBinding is the greatest length of an encoded Binding, in bytes.
-const MaxBinding = 1 + 3 + MaxNote + LeafSize + 1 + MaxProof*32 + 1 + 64*32 + 1 + 255*32
-
 // BindingMediaType is the media type of an encoded Binding.
 const BindingMediaType = "application/vnd.kith.binding-1"
 
@@ -21,23 +18,10 @@ const BindingMediaType = "application/vnd.kith.binding-1"
 // and the leaf's root must be that of the head. If m < n, the leaf is that of
 // entry m-1, the newest under the checkpoint; FullSubtrees are those of the
 // KEYTRANS log tree at m, left to right, which must hash to the leaf's root; and
-// Elements are an InclusionProof for somebody who retained them: the values of
-// logtree.Needed([]uint64{m-1}, n, m, 0). They prove both that the head extends
-// the tree of size m and that log entry m-1 has the timestamp and the prefix root
-// which the leaf states, so that the leaf cannot look younger than it is.
-// BindingNodes lists both.
-//
-// The encoding is in the presentation language of KEYTRANS, whose lengths of
-// vectors are numbers of elements:
-//
-//	struct {
-//	  uint8 format = 1;
-//	  opaque checkpoint<1..2^24-1>;
-//	  opaque leaf[149];
-//	  HashValue proof<0..63>;
-//	  HashValue full_subtrees<0..63>;
-//	  HashValue elements<0..2^8-1>;
-//	} Binding;
+// Elements are the InclusionProof of leaf m-1 in the tree of size n for somebody
+// who retained them. That proves both that the head extends the tree of size m and
+// that log entry m-1 has the timestamp which the leaf states, so that the leaf
+// cannot look younger than it is. BindingNodes lists both.
 type Binding struct {
 	Checkpoint []byte // signed, with its cosignatures
 	Leaf       Leaf
@@ -50,7 +34,7 @@ type Binding struct {
 // A Bound is what a verified Binding says.
 type Bound struct {
 	Size      uint64  // m, of the checkpoint
-	Timestamp uint64  // of the leaf, ms since the Unix epoch: of log entry min(m, n)-1
+	Timestamp uint64  // of the leaf, ms since the Unix epoch
 	Covers    bool    // m >= n
 	Leaf      Leaf    // of entry min(m, n)-1
 	Signed    *Signed // the checkpoint; its cosignatures are not verified
@@ -60,51 +44,18 @@ type Bound struct {
 var ErrBinding = errors.New("checkpoint: the head is not bound to the checkpoint")
 
 // A ContradictionError is evidence against the holder of the log's keys, provided
-// that the head is signed: the checkpoint is signed by the audit log, the leaf
-// stands under it, and says of a head something else than the head says of itself.
+// that the head is signed: the checkpoint is signed by the audit log, and the leaf
+// under it has another root than the head.
 type ContradictionError struct {
-	Binding Binding        // its Proof holds
-	Signed  *Signed        // its checkpoint
+	Binding Binding // its checkpoint is signed and its Proof holds
+	Origin  string
 	Size    uint64         // of the head
 	Root    wire.HashValue // of the head
 }
 
 // Error names the entry.
 func (e *ContradictionError) Error() string {
-	return fmt.Sprintf("checkpoint: leaf %d of %s contradicts the head of size %d", e.Binding.Leaf.Position, e.Signed.Origin, e.Size)
-}
-
-// BindingNodes returns the nodes of the KEYTRANS log tree whose values a Binding
-// of a head of size n under a checkpoint of size m < n, neither of them 0, has as
-// its FullSubtrees and its Elements. If m >= n there are none.
-func BindingNodes(m, n uint64) (fullSubtrees, elements []logtree.Node) {
-	if m == 0 || m >= n {
-		return nil, nil
-	}
-	return logtree.FullSubtrees(m), logtree.Needed([]uint64{m - 1}, n, m, 0)
-}
-
-// Append appends the encoding of the binding to b.
-func (b *Binding) Append(dst []byte) ([]byte, error) {
-	return nil, errors.New("checkpoint: not there yet")
-}
-
-// ParseBinding decodes exactly one binding. It shares the memory of b.
-func ParseBinding(b []byte) (*Binding, error) {
-	return nil, errors.New("checkpoint: not there yet")
-}
-
-// Verify verifies that the head of the KEYTRANS log with the given Configuration,
-// size and root is bound to the checkpoint. v is the audit log's verifier. The
-// head itself, and the cosignatures (Quorum.Check of Bound.Signed), are the
-// caller's to verify.
-//
-// If the leaf under the checkpoint contradicts the head, the error is a
-// *ContradictionError; a leaf of another Configuration is a *ConfigurationError;
-// everything else that does not hold wraps ErrBinding, ErrSignature, ErrMalformed
-// or ErrProof.
-func (b *Binding) Verify(v *Verifier, config Digest, size uint64, root wire.HashValue) (*Bound, error) {
-	return nil, errors.New("checkpoint: not there yet")
+	return fmt.Sprintf("checkpoint: leaf %d of %s contradicts the head of size %d", e.Binding.Leaf.Position, e.Origin, e.Size)
 }
 
 // A ConfigurationError says that the leaf of a binding is of another
@@ -122,3 +73,76 @@ func (e *ConfigurationError) Error() string {
 
 // Unwrap returns ErrBinding.
 func (e *ConfigurationError) Unwrap() error { return ErrBinding }
+
+// BindingNodes returns the nodes of the KEYTRANS log tree whose values are the
+// FullSubtrees and the Elements of a Binding of a head of size n under a
+// checkpoint of size m. If m is 0 or not less than n, there are none.
+func BindingNodes(m, n uint64) (fullSubtrees, elements []logtree.Node) {
+	if m == 0 || m >= n {
+		return nil, nil
+	}
+	return logtree.FullSubtrees(m), logtree.Needed([]uint64{m - 1}, n, m, 0)
+}
+
+// Verify verifies that the head of the KEYTRANS log with the given Configuration,
+// size and root is bound to the checkpoint. v is the audit log's verifier. The
+// signature of the head, and the cosignatures (Quorum.Check of Bound.Signed), are
+// the caller's to verify.
+//
+// If the leaf under the checkpoint contradicts the head, the error is a
+// *ContradictionError; if it is of another Configuration, a *ConfigurationError;
+// everything else that does not hold wraps ErrBinding, ErrSignature, ErrMalformed
+// or ErrProof.
+func (b *Binding) Verify(v *Verifier, config Digest, size uint64, root wire.HashValue) (*Bound, error) {
+	signed, err := v.Open(b.Checkpoint)
+	if err != nil {
+		return nil, err
+	}
+	m := signed.Size
+	if size == 0 || size > MaxSize || m == 0 {
+		return nil, fmt.Errorf("%w: sizes %d and %d", ErrBinding, size, m)
+	}
+	covers := m >= size
+	if want := min(m, size) - 1; b.Leaf.Position != want {
+		return nil, fmt.Errorf("%w: leaf %d, not %d", ErrBinding, b.Leaf.Position, want)
+	}
+	if covers && len(b.FullSubtrees)+len(b.Elements) > 0 {
+		return nil, fmt.Errorf("%w: it proves more than is needed", ErrBinding)
+	}
+	if err := CheckInclusion(signed.Checkpoint, &b.Leaf, b.Proof); err != nil {
+		return nil, err
+	}
+	if covers {
+		if b.Leaf.Root != root {
+			return nil, &ContradictionError{*b, signed.Origin, size, root}
+		}
+	} else if err := b.extends(size, root); err != nil {
+		return nil, err
+	}
+	if b.Leaf.Configuration != config {
+		return nil, &ConfigurationError{b.Leaf.Position, b.Leaf.Configuration, config}
+	}
+	return &Bound{m, b.Leaf.Timestamp, covers, b.Leaf, signed}, nil
+}
+
+// extends checks that the tree of the given size and root starts with the tree of
+// the leaf, and has the log entry of the leaf where the leaf says.
+func (b *Binding) extends(size uint64, root wire.HashValue) error {
+	m := b.Leaf.Position + 1
+	old, err := logtree.Root(m, b.FullSubtrees)
+	if err != nil {
+		return fmt.Errorf("%w: full subtrees of size %d: %w", ErrBinding, m, err)
+	}
+	if old != b.Leaf.Root {
+		return fmt.Errorf("%w: full subtrees of size %d have another root than leaf %d", ErrBinding, m, m-1)
+	}
+	entry := logtree.Leaf{Pos: m - 1, Value: logtree.LeafHash(b.Leaf.LogEntry())}
+	eval, err := logtree.Evaluate([]logtree.Leaf{entry}, m, b.FullSubtrees, size, 0, b.Elements)
+	if err != nil {
+		return fmt.Errorf("%w: size %d does not extend %d: %w", ErrBinding, size, m, err)
+	}
+	if eval.Root() != root {
+		return fmt.Errorf("%w: size %d does not extend %d: another root", ErrBinding, size, m)
+	}
+	return nil
+}

@@ -106,6 +106,7 @@ func (s *Signer) Sign(size uint64, root Hash) ([]byte, error) {
 // A Verifier verifies the checkpoints of one log.
 type Verifier struct {
 	note note.Verifier
+	key  []byte // the public key
 }
 
 // NewVerifier returns the verifier of a verifier key.
@@ -117,7 +118,12 @@ func NewVerifier(vkey string) (*Verifier, error) {
 	if err := CheckOrigin(verifier.Name()); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrKey, err)
 	}
-	return &Verifier{verifier}, nil
+	// NewVerifier has checked the form name+id+base64(alg || key).
+	_, _, key, _, err := decodeKey(vkey)
+	if err != nil {
+		return nil, err
+	}
+	return &Verifier{verifier, key}, nil
 }
 
 // Origin returns the origin of the log.
@@ -126,7 +132,7 @@ func (v *Verifier) Origin() string { return v.note.Name() }
 // Open parses a signed checkpoint, verifies the log's signature, and checks that
 // it is of this log. Signatures by other keys are returned as they are.
 func (v *Verifier) Open(msg []byte) (*Signed, error) {
-	if len(msg) > maxNote {
+	if len(msg) > MaxNote {
 		return nil, fmt.Errorf("%w: a note of %d bytes", ErrMalformed, len(msg))
 	}
 	n, err := note.Open(msg, note.VerifierList(v.note))
@@ -144,6 +150,9 @@ func (v *Verifier) Open(msg []byte) (*Signed, error) {
 			return nil, fmt.Errorf("%w: signature: %w", ErrMalformed, err)
 		}
 	}
+	if len(n.Sigs)+len(n.UnverifiedSigs) > MaxSignatures {
+		return nil, fmt.Errorf("%w: %d signatures", ErrMalformed, len(n.UnverifiedSigs))
+	}
 	c, err := ParseText(n.Text)
 	if err != nil {
 		return nil, err
@@ -151,5 +160,5 @@ func (v *Verifier) Open(msg []byte) (*Signed, error) {
 	if c.Origin != v.Origin() {
 		return nil, fmt.Errorf("%w: origin %q is not %q", ErrMalformed, c.Origin, v.Origin())
 	}
-	return &Signed{c, n.UnverifiedSigs}, nil
+	return &Signed{Checkpoint: c, Others: n.UnverifiedSigs, key: v.key}, nil
 }

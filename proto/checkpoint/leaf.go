@@ -12,8 +12,10 @@
 //	GET /log/tile/entries/x001/234 ParseTilePath, Tile.ParseLeaves
 //
 // Witnesses prove that there is one sequence of leaves; what the leaves say
-// about the KEYTRANS log is an auditor's to check. Cosignatures
-// (tlog-cosignature) are kept as they come, in Signed.Others.
+// about the KEYTRANS log is an auditor's to check. Their cosignatures
+// (tlog-cosignature) are made by a Cosigner, asked for with an AddCheckpoint
+// (tlog-witness), and demanded by a Quorum. A Binding ties a head of the KEYTRANS
+// log to a checkpoint that they cosigned.
 package checkpoint
 
 import (

@@ -18,9 +18,12 @@ const MaxSize = 1 << 62
 // maxOrigin is the greatest length of an origin, in bytes.
 const maxOrigin = 255
 
-// maxNote is the greatest length of a signed checkpoint, in bytes: room for 16
+// MaxNote is the greatest length of a signed checkpoint, in bytes: room for 16
 // post-quantum cosignatures.
-const maxNote = 128 << 10
+const MaxNote = 128 << 10
+
+// MaxSignatures is the greatest number of signature lines of a checkpoint.
+const MaxSignatures = 64
 
 // A Checkpoint is the body of a signed checkpoint (C2SP tlog-checkpoint).
 type Checkpoint struct {
@@ -79,4 +82,6 @@ type Signed struct {
 	// Others are the signatures by other keys, not verified: cosignatures of
 	// witnesses, or a future key of the log.
 	Others []note.Signature
+
+	key []byte // public key of the log, which is no witness of itself
 }

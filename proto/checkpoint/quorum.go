@@ -21,8 +21,9 @@ type Cosignature struct {
 	Time uint64 // s since the Unix epoch
 }
 
-// A Quorum demands cosignatures of Threshold of the witnesses. A key counts once,
-// under however many names it is listed. The zero Quorum demands nothing.
+// A Quorum demands cosignatures of Threshold of the witnesses. A witness counts
+// once: one key under two names does, and so do two keys (of the two algorithms)
+// under one name. The zero Quorum demands nothing.
 type Quorum struct {
 	Threshold int
 	Of        []*Witness
@@ -32,30 +33,28 @@ type Quorum struct {
 // a threshold that cannot be met, and a key that is listed twice.
 func NewQuorum(threshold int, vkeys ...string) (Quorum, error) {
 	q := Quorum{Threshold: threshold}
+	names := make(map[string]bool)
 	for _, vkey := range vkeys {
 		w, err := NewWitness(vkey)
 		if err != nil {
 			return Quorum{}, err
 		}
-		if twin := q.twin(w); twin != nil {
-			return Quorum{}, fmt.Errorf("%w: %s and %s are one key", ErrKey, twin.name, w.name)
+		for _, other := range q.Of {
+			if other.sameKey(w) {
+				return Quorum{}, fmt.Errorf("%w: %s and %s are one key", ErrKey, other.name, w.name)
+			}
 		}
+		names[w.name] = true
 		q.Of = append(q.Of, w)
 	}
-	if threshold < 0 || threshold > len(q.Of) {
-		return Quorum{}, fmt.Errorf("%w: %d of %d witnesses", ErrQuorum, threshold, len(q.Of))
+	if threshold < 0 || threshold > len(names) {
+		return Quorum{}, fmt.Errorf("%w: %d of %d witnesses", ErrQuorum, threshold, len(names))
 	}
 	return q, nil
 }
 
-// twin returns a witness of the quorum with the key of w, or nil.
-func (q *Quorum) twin(w *Witness) *Witness {
-	for _, other := range q.Of {
-		if other.alg == w.alg && bytes.Equal(other.public, w.public) {
-			return other
-		}
-	}
-	return nil
+func (w *Witness) sameKey(other *Witness) bool {
+	return w.alg == other.alg && bytes.Equal(w.public, other.public)
 }
 
 // A Shortcoming says why a witness did not count.
@@ -66,7 +65,7 @@ const (
 	TooOld                          // before notBefore; or without a time, which an ML-DSA-44 cosignature may be
 	InFuture                        // after notAfter
 	Invalid                         // not a signature of its key over this checkpoint
-	SameKey                         // its key is listed before, under another name
+	Counted                         // it counted already, by another name or key
 	LogKey                          // its key is the log's own
 )
 
@@ -81,8 +80,8 @@ func (s Shortcoming) String() string {
 		return "cosignature from the future"
 	case Invalid:
 		return "invalid cosignature"
-	case SameKey:
-		return "key listed twice"
+	case Counted:
+		return "counted already"
 	case LogKey:
 		return "key of the log itself"
 	}
@@ -117,9 +116,66 @@ func (e *QuorumError) Error() string {
 func (e *QuorumError) Unwrap() error { return ErrQuorum }
 
 // Check verifies the cosignatures of a checkpoint and returns those that count, in
-// the order of the quorum: one for each key, with the newest time within
+// the order of the quorum: one for each witness, with the newest time within
 // [notBefore, notAfter], in seconds since the Unix epoch. If they are fewer than
 // the threshold, the error is a *QuorumError and they are returned all the same.
 func (q *Quorum) Check(s *Signed, notBefore, notAfter uint64) ([]Cosignature, error) {
-	return nil, errors.New("checkpoint: not there yet")
+	var have []Cosignature
+	var short []Shortfall
+	var counted []*Witness
+	for _, w := range q.Of {
+		t, why := w.check(s, counted, notBefore, notAfter)
+		if why != 0 {
+			short = append(short, Shortfall{w.name, w.vkey, why, t})
+			continue
+		}
+		counted = append(counted, w)
+		have = append(have, Cosignature{w.name, w.vkey, t})
+	}
+	if len(have) < q.Threshold {
+		return have, &QuorumError{q.Threshold, have, short}
+	}
+	return have, nil
+}
+
+// check returns the time of the newest cosignature of the witness that counts,
+// and 0; or that of its newest valid one, if any, and why it does not count.
+func (w *Witness) check(s *Signed, counted []*Witness, notBefore, notAfter uint64) (uint64, Shortcoming) {
+	if w.alg == algCosignature && bytes.Equal(w.public, s.key) {
+		return 0, LogKey
+	}
+	for _, other := range counted {
+		if other.name == w.name || other.sameKey(w) {
+			return 0, Counted
+		}
+	}
+	// A peer may send many lines of one witness; MaxSignatures bounds the work.
+	in, old, ahead, invalid := int64(-1), int64(-1), int64(-1), false
+	for _, sig := range s.Others[:min(len(s.Others), MaxSignatures)] {
+		if !w.Made(sig) {
+			continue
+		}
+		t, err := w.Verify(s.Checkpoint, sig)
+		switch {
+		case err != nil:
+			invalid = true
+		case t > notAfter:
+			ahead = max(ahead, int64(t))
+		case t < notBefore || t == 0 && w.alg == algMLDSA44:
+			old = max(old, int64(t))
+		default:
+			in = max(in, int64(t))
+		}
+	}
+	switch {
+	case in >= 0:
+		return uint64(in), 0
+	case old >= 0:
+		return uint64(old), TooOld
+	case ahead >= 0:
+		return uint64(ahead), InFuture
+	case invalid:
+		return 0, Invalid
+	}
+	return 0, Missing
 }
