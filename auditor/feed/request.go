@@ -88,7 +88,7 @@ func (f *Feed) once(ctx context.Context, method, target string, body []byte, med
 	case mediaType == "" || resp.StatusCode != http.StatusOK:
 		after, err := declined(resp, got)
 		return nil, after, fmt.Errorf("feed: %s: %w", req.URL.Path, err)
-	case got != mediaType:
+	case got != mediaType && (mediaType != anything || got == "text/html"):
 		return nil, 0, fmt.Errorf("feed: %s: %w: media type %.80q", req.URL.Path, ErrForeign, got)
 	case resp.ContentLength > limit:
 		return nil, 0, fmt.Errorf("feed: %s: %w: %d bytes, above the limit of %d", req.URL.Path, ErrForeign, resp.ContentLength, limit)

@@ -31,6 +31,8 @@ const (
 	// MaxPage is the greatest length of a page, in bytes: the update that reaches
 	// 4 MiB is the last one.
 	MaxPage = 4<<20 + 4*MaxUpdates + MaxUpdate
+	// MaxBundle is the greatest length of a bundle of updates, in bytes.
+	MaxBundle = checkpoint.UpdatesWidth * (4 + MaxUpdate)
 )
 
 // A Source is where the parts of one log are read. Nothing it returns is trusted.
@@ -40,7 +42,8 @@ type Source interface {
 	// Tile returns a tile of hashes or a bundle of entries.
 	Tile(ctx context.Context, t checkpoint.Tile) ([]byte, error)
 	// Updates returns AuditorUpdates of consecutive entries from start on, each
-	// behind its length in four bytes, big-endian; none if there are none yet.
+	// behind its length in four bytes, big-endian; none if there are none yet. It
+	// is a page, or the end of a bundle.
 	Updates(ctx context.Context, start uint64) ([]byte, error)
 }
 
@@ -49,6 +52,20 @@ type Log struct {
 	Configuration *wire.Configuration
 	Digest        checkpoint.Digest // of the encoded Configuration
 	Verifier      *checkpoint.Verifier
+	// Former are the digests of the Configurations before, oldest first. Leaves go
+	// over from one to the next, and never back.
+	Former []checkpoint.Digest
+}
+
+// configured returns which Configuration a leaf is of, counted from the oldest, if
+// it may come after a leaf of the one numbered last; else false.
+func (l *Log) configured(last int, leaf checkpoint.Digest) (int, bool) {
+	for i := last; i <= len(l.Former); i++ {
+		if i == len(l.Former) && leaf == l.Digest || i < len(l.Former) && leaf == l.Former[i] {
+			return i, true
+		}
+	}
+	return last, false
 }
 
 // NewLog returns the log of a provider document.
@@ -64,7 +81,11 @@ func NewLog(d *provider.Document) (*Log, error) {
 	if verifier.Origin() != d.AuditLog.Origin {
 		return nil, fmt.Errorf("%w: audit log %q has the key of %q", provider.ErrMalformed, d.AuditLog.Origin, verifier.Origin())
 	}
-	return &Log{config, sha256.Sum256(d.Configuration), verifier}, nil
+	l := &Log{Configuration: config, Digest: sha256.Sum256(d.Configuration), Verifier: verifier}
+	for _, former := range d.Former {
+		l.Former = append(l.Former, sha256.Sum256(former))
+	}
+	return l, nil
 }
 
 // Begin returns the progress before the first entry.

@@ -39,7 +39,7 @@ func split(page []byte, pos uint64) (frames [][]byte, err error) {
 		err := fmt.Errorf("%w: %s", ErrPage, fmt.Sprintf(format, args...))
 		return nil, &Misbehaviour{Kind: BadFeed, Entry: pos + uint64(len(frames)), Err: err}
 	}
-	if len(page) > MaxPage {
+	if len(page) > max(MaxPage, MaxBundle) {
 		return bad("%d bytes", len(page))
 	}
 	for len(page) > 0 {

@@ -290,7 +290,7 @@ func TestPages(t *testing.T) {
 		"one left out":    {func(b []byte) []byte { return b[first:] }, ErrUpdate, 0},
 		"too long":        {func(b []byte) []byte { return append([]byte{0xff, 0, 0, 0}, b...) }, ErrPage, 0},
 		"empty updates":   {func(b []byte) []byte { return append(make([]byte, 4*600), b...) }, ErrPage, 512},
-		"too much":        {func(b []byte) []byte { return make([]byte, MaxPage+1) }, ErrPage, 0},
+		"too much":        {func(b []byte) []byte { return make([]byte, max(MaxPage, MaxBundle)+1) }, ErrPage, 0},
 	} {
 		w.lie = func(path string, b []byte) []byte {
 			if path == "updates?start=0" {
@@ -372,8 +372,9 @@ func TestProgressIsGuarded(t *testing.T) {
 			t.Fatalf("%d bytes: %v", i, err)
 		}
 	}
-	other := *w.log
-	other.Digest[0] ^= 1
+	other, config := *w.log, *w.log.Configuration
+	config.SignaturePublicKey = bytes.Repeat([]byte{1}, 32)
+	other.Configuration = &config
 	if _, err := ParseProgress(b, &other); !errors.Is(err, ErrOtherLog) {
 		t.Error(err)
 	}
