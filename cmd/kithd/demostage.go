@@ -1,0 +1,237 @@
+package main
+
+import (
+	"context"
+	"crypto/ed25519"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/kith-kt/kith/client"
+	"github.com/kith-kt/kith/directory"
+	"github.com/kith-kt/kith/directory/evil"
+	"github.com/kith-kt/kith/directory/operator"
+	"github.com/kith-kt/kith/proto/record"
+)
+
+// A stage is a provider with keys of its own, on which one attack is played. Each
+// of its people and auditors reaches it at an address of their own.
+type stage struct {
+	dir   string // temporary
+	data  string // the folder of the log that all saw before the lie
+	now   func() time.Time
+	views evil.Views
+	log   *evil.Running   // over data
+	logs  []*evil.Running // all that run
+	alice *demoPerson
+	bob   *demoPerson
+	shown map[*demoPerson]*evil.View
+	keys  []record.PublishedKey // alice's, oldest first
+	grown int                   // others' keys published
+}
+
+// newStage makes a provider, and Alice, who has published nothing yet. now is the
+// provider's clock.
+func newStage(ctx context.Context, now func() time.Time) (_ *stage, err error) {
+	s := &stage{now: now, shown: map[*demoPerson]*evil.View{}}
+	if s.dir, err = os.MkdirTemp("", "kith-demo-"); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			s.close()
+		}
+	}()
+	s.data = filepath.Join(s.dir, "provider")
+	_, err = operator.Init(s.data, operator.Options{
+		Domain: demoDomain, Addresses: []string{"http://127.0.0.1:1"},
+		ReasonableMonitoringWindow: time.Second, Now: now,
+	})
+	if err != nil {
+		return nil, err
+	}
+	if s.log, err = s.run(s.data); err != nil {
+		return nil, err
+	}
+	if s.alice, err = s.person(ctx, "alice"); err != nil {
+		return nil, err
+	}
+	secret, _, err := s.log.Tokens().Create(ctx, directory.ScopeUpdate, []byte(alice))
+	if err != nil {
+		return nil, err
+	}
+	s.alice.token = secret
+	return s, nil
+}
+
+func (s *stage) close() error {
+	var errs []error
+	for _, p := range []*demoPerson{s.alice, s.bob} {
+		if p != nil {
+			p.close()
+		}
+	}
+	errs = append(errs, s.views.Close())
+	for _, l := range s.logs {
+		errs = append(errs, l.Stop())
+	}
+	return errors.Join(append(errs, os.RemoveAll(s.dir))...)
+}
+
+// run runs a folder. It shows it to nobody.
+func (s *stage) run(dir string) (*evil.Running, error) {
+	l, err := evil.Run(dir, operator.OpenOptions{Now: s.now})
+	if err == nil {
+		s.logs = append(s.logs, l)
+	}
+	return l, err
+}
+
+// view opens an address for somebody, at which the log is shown.
+func (s *stage) view() (*evil.View, error) {
+	v, err := s.views.Open()
+	if err == nil {
+		v.Set(s.log.Handler())
+	}
+	return v, err
+}
+
+// person has somebody pin the provider.
+func (s *stage) person(ctx context.Context, name string) (*demoPerson, error) {
+	v, err := s.view()
+	if err != nil {
+		return nil, err
+	}
+	p, err := newDemoPerson(ctx, s.dir, name, v.Address)
+	if err == nil {
+		s.shown[p] = v
+	}
+	return p, err
+}
+
+// aliceKey has Alice publish a new key.
+func (s *stage) aliceKey(ctx context.Context) error {
+	key, err := newSSHKey()
+	if err != nil {
+		return err
+	}
+	published, err := s.alice.publish(ctx, alice, key)
+	if err != nil {
+		return err
+	}
+	if !published.New || len(published.Others) > 0 {
+		return errors.New("somebody else published for alice")
+	}
+	s.keys = append(s.keys, key)
+	return nil
+}
+
+// grow publishes keys of other users until a log has size entries.
+func (s *stage) grow(ctx context.Context, l *evil.Running, size uint64) error {
+	for {
+		head, err := sizeOf(l)
+		if err != nil || head >= size {
+			return err
+		}
+		s.grown++
+		label := fmt.Sprintf("user%03d@%s", s.grown, demoDomain)
+		key, err := newSSHKey()
+		if err != nil {
+			return err
+		}
+		value, err := record.NewImported(demoDomain, label, nil, []record.PublishedKey{key})
+		if err != nil {
+			return err
+		}
+		if _, err := l.Publish(ctx, []byte(label), value); err != nil {
+			return err
+		}
+	}
+}
+
+// aliceCloses has Alice give her label up: nobody should use her keys any more.
+func (s *stage) aliceCloses(ctx context.Context) error {
+	account, err := s.alice.ring.Account(alice)
+	if err != nil {
+		return err
+	}
+	_, err = s.alice.client.Publish(ctx, alice, func(last *client.Found) ([]byte, error) {
+		if last == nil {
+			return nil, errors.New("alice has nothing to withdraw")
+		}
+		return record.NewClosed(demoDomain, alice, record.LinkOf(last.Version, last.Value), "", account.Key())
+	})
+	return err
+}
+
+// sizeOf returns how many entries a log has, under its newest checkpoint too.
+func sizeOf(l *evil.Running) (uint64, error) {
+	if _, err := l.SignCheckpoint(); err != nil {
+		return 0, err
+	}
+	snap, err := l.Sequencer().Snapshot()
+	if err != nil {
+		return 0, err
+	}
+	defer snap.Release()
+	return snap.Head().Size, nil
+}
+
+// pause closes the log while do works on its folder. Whoever asks meanwhile finds
+// nobody there.
+func (s *stage) pause(do func() error) (err error) {
+	s.views.Show(nil)
+	if err := s.log.Stop(); err != nil {
+		return err
+	}
+	if err := do(); err != nil {
+		return err
+	}
+	if s.log, err = s.run(s.data); err == nil {
+		s.views.Show(s.log.Handler())
+	}
+	return err
+}
+
+// copy copies the log, and runs the copy.
+func (s *stage) copy() (*evil.Running, error) {
+	to := filepath.Join(s.dir, fmt.Sprintf("copy%d", len(s.logs)))
+	if err := s.pause(func() error { return evil.Copy(s.data, to) }); err != nil {
+		return nil, err
+	}
+	return s.run(to)
+}
+
+// restore publishes Alice's own key again, in the provider's name, over a forgery.
+func (s *stage) restore(ctx context.Context, forged uint32) error {
+	value, err := record.NewImported(demoDomain, alice, &record.Link{Version: forged}, s.keys[len(s.keys)-1:])
+	if err != nil {
+		return err
+	}
+	_, err = s.log.Publish(ctx, []byte(alice), value)
+	return err
+}
+
+// forgery is a record for a version of Alice's label with a key of the provider's own, signed by an account key of its own. Whoever meets Alice for the
+// first time there has no reason to doubt it.
+func (s *stage) forgery(version uint32, kind record.Kind) ([]byte, error) {
+	_, mallory, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		return nil, err
+	}
+	key, err := newSSHKey()
+	if err != nil {
+		return nil, err
+	}
+	r := &record.Record{Domain: demoDomain, Label: alice, Version: version, Kind: kind, Keys: []record.PublishedKey{key}}
+	if r.Version > 0 {
+		r.Previous = new(record.Hash)
+	}
+	if err := r.Sign(mallory, nil); err != nil {
+		return nil, err
+	}
+	return r.Encode()
+}
