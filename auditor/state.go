@@ -83,6 +83,32 @@ func (s State) Root() wire.HashValue {
 	return log.Root()
 }
 
+// FullSubtrees returns the values of the full subtrees of the log tree, left to
+// right.
+func (s State) FullSubtrees() []wire.HashValue { return slices.Clone(s.full) }
+
+// Start returns the size of the head that was trusted to begin with, 0 if there was
+// none.
+func (s State) Start() uint64 { return s.start }
+
+// Window returns the Reasonable Monitoring Window, in ms.
+func (s State) Window() uint64 { return s.window }
+
+// Added returns the log entry that added a leaf, if the leaf may not be removed yet:
+// no distinguished entry has published it. A leaf of before Start is not known.
+func (s State) Added(key *wire.VRFOutput) (pos uint64, ok bool) { return s.recent.added(key) }
+
+// Oldest returns the oldest log entry with a leaf that may not be removed yet, and
+// false if there is none.
+func (s State) Oldest() (pos uint64, ok bool) {
+	for _, run := range s.recent {
+		if !ok || run.oldest < pos {
+			pos, ok = run.oldest, true
+		}
+	}
+	return pos, ok
+}
+
 // distinguished returns the rightmost entry of the log that is distinguished
 // once an entry with the given timestamp has been added ("Reasonable Monitoring
 // Window"), the new entry itself aside; any is false if there is none.

@@ -22,6 +22,13 @@ type Pass struct {
 	Save func(p Progress, last bool) error
 	// Each is told after every entry how far the pass is. nil: nobody is.
 	Each func(done, size uint64)
+
+	// Leaf is given every leaf once it was audited, in order, before Save is called
+	// for it. nil: nobody is.
+	Leaf func(pos uint64, encoded, update []byte) error
+	// Have is how many leaves Leaf was given before. Those from there up to where
+	// the audit was are read again first, and given to Leaf without their update.
+	Have uint64
 }
 
 // A Result is what a pass has done.
@@ -109,6 +116,9 @@ func (p *Pass) walk(ctx context.Context, r *Result, tree *tiles) error {
 	if err := save(r.Progress.State.Size() == r.Signed.Size); err != nil {
 		return err
 	}
+	if err := p.fill(ctx, r.Progress.State, tree); err != nil {
+		return err
+	}
 	updates := &pages{source: p.Source}
 	for r.Progress.State.Size() < r.Signed.Size {
 		pos := r.Progress.State.Size()
@@ -125,14 +135,19 @@ func (p *Pass) walk(ctx context.Context, r *Result, tree *tiles) error {
 				return err
 			}
 			i := pos - b.first
-			next, changed, err := p.entry(r.Progress.State, &b.leaves[i], update)
+			next, changed, err := p.entry(r.Progress, &b.leaves[i], update)
 			if err != nil {
 				if m, ok := errors.AsType[*Misbehaviour](err); ok {
 					m.Leaf, m.Update = b.encoded[i], update
 				}
 				return err
 			}
-			r.Progress.State = next
+			if p.Leaf != nil {
+				if err := p.Leaf(pos, b.encoded[i], update); err != nil {
+					return err
+				}
+			}
+			r.Progress = next
 			r.Entries, r.Leaves, r.Bytes = r.Entries+1, r.Leaves+changed, updates.bytes
 			if p.Each != nil {
 				p.Each(pos+1, r.Signed.Size)
@@ -145,12 +160,40 @@ func (p *Pass) walk(ctx context.Context, r *Result, tree *tiles) error {
 	return nil
 }
 
-// entry audits one entry: the leaf, the update, and the roots that follow.
-func (p *Pass) entry(s auditor.State, leaf *checkpoint.Leaf, update []byte) (next auditor.State, changed uint64, err error) {
-	bad := func(kind Kind, err error) (auditor.State, uint64, error) {
-		return s, 0, &Misbehaviour{Kind: kind, Entry: s.Size(), Err: err}
+// fill gives Leaf what it does not have of the log as far as it was audited.
+func (p *Pass) fill(ctx context.Context, s auditor.State, tree *tiles) error {
+	if p.Leaf == nil {
+		return nil
 	}
-	if leaf.Configuration != p.Log.Digest {
+	for pos := p.Have; pos < s.Size(); {
+		b, err := tree.bundle(pos)
+		if err != nil {
+			return err
+		}
+		for ; pos < min(s.Size(), b.first+uint64(len(b.leaves))); pos++ {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			i := pos - b.first
+			if pos == s.Size()-1 && (b.leaves[i].Root != s.Root() || b.leaves[i].PrefixRoot != s.PrefixRoot()) {
+				return fmt.Errorf("%w: the log has another root at size %d", ErrProgress, s.Size())
+			}
+			if err := p.Leaf(pos, b.encoded[i], nil); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// entry audits one entry: the leaf, the update, and the roots that follow.
+func (p *Pass) entry(from Progress, leaf *checkpoint.Leaf, update []byte) (to Progress, changed uint64, err error) {
+	s := from.State
+	bad := func(kind Kind, err error) (Progress, uint64, error) {
+		return from, 0, &Misbehaviour{Kind: kind, Entry: s.Size(), Err: err}
+	}
+	configured, ok := p.Log.configured(from.Configured, leaf.Configuration)
+	if !ok {
 		return bad(Reconfigured, ErrConfiguration)
 	}
 	if uint64(len(update)) != uint64(leaf.UpdateSize) {
@@ -163,7 +206,7 @@ func (p *Pass) entry(s auditor.State, leaf *checkpoint.Leaf, update []byte) (nex
 	if err != nil {
 		return bad(BadUpdate, err)
 	}
-	next, err = auditor.Step(s, u)
+	next, err := auditor.Step(s, u)
 	if err != nil {
 		return bad(BadStep, err)
 	}
@@ -178,7 +221,7 @@ func (p *Pass) entry(s auditor.State, leaf *checkpoint.Leaf, update []byte) (nex
 	case leaf.Root != next.Root():
 		return bad(BadRoot, follows("root of the log tree"))
 	}
-	return next, uint64(len(u.Added) + len(u.Removed)), nil
+	return Progress{next, from.Seen, configured}, uint64(len(u.Added) + len(u.Removed)), nil
 }
 
 // proveLeaf adds the proof that the log has signed the leaf.

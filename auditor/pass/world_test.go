@@ -64,7 +64,7 @@ func newWorld(t testing.TB) *world {
 	must(t, err)
 	roots, err := logtree.NewAppender(0, nil)
 	must(t, err)
-	return &world{t: t, log: &Log{config, sha256.Sum256(encoded), verifier}, signer: signer, roots: roots}
+	return &world{t: t, log: &Log{Configuration: config, Digest: sha256.Sum256(encoded), Verifier: verifier}, signer: signer, roots: roots}
 }
 
 func leaf(n int) wire.PrefixLeaf {
