@@ -77,10 +77,22 @@ func (r *Ring) editContacts(label string, edit func(all []Contact, i int, found 
 	return writePrivate(filepath.Join(r.dir, "contacts.json"), b)
 }
 
+const evidenceDir = "evidence"
+
 // SaveEvidence keeps a saved proof of misbehaviour and returns its path. The
 // same evidence has the same path.
 func (r *Ring) SaveEvidence(kind string, b []byte) (path string, err error) {
-	dir := filepath.Join(r.dir, "evidence")
+	return r.saveEvidence(kind, b, ".proof")
+}
+
+// SaveEvidenceFile keeps a file in the format of proto/evidence and returns its
+// path. The same evidence has the same path.
+func (r *Ring) SaveEvidenceFile(kind string, b []byte) (path string, err error) {
+	return r.saveEvidence(kind, b, ".evidence")
+}
+
+func (r *Ring) saveEvidence(kind string, b []byte, extension string) (path string, err error) {
+	dir := filepath.Join(r.dir, evidenceDir)
 	if err := makePrivate(dir); err != nil {
 		return "", err
 	}
@@ -89,8 +101,8 @@ func (r *Ring) SaveEvidence(kind string, b []byte) (path string, err error) {
 			return c
 		}
 		return '-'
-	}, kind)
+	}, strings.ToLower(kind))
 	sum := sha256.Sum256(b)
-	path = filepath.Join(dir, fmt.Sprintf("%s-%x.proof", kind, sum[:8]))
+	path = filepath.Join(dir, fmt.Sprintf("%s-%x%s", kind, sum[:8], extension))
 	return path, writePrivate(path, b)
 }

@@ -11,7 +11,10 @@
 //	DOMAIN/high-water       size and root of the newest head ever saved
 //	DOMAIN/accounts/*.json  one account each: key, token
 //	DOMAIN/contacts.json    names and compared fingerprints
-//	DOMAIN/evidence/        saved proofs of misbehaviour
+//	DOMAIN/evidence/        saved proofs and evidence of misbehaviour
+//	DOMAIN/convicted        which logs are refused from then on (Conviction)
+//	DOMAIN/policy.json      what is demanded of the provider's answers (Policy)
+//	policy.json             the same, for all providers
 //
 // Files have mode 0600 and folders 0700; anything that others can read or
 // write is refused with the command that mends it. A file is replaced

@@ -127,6 +127,9 @@ var hints = []struct {
 }
 
 func hintFor(err error) string {
+	if e, ok := errors.AsType[*keyring.PolicyError](err); ok && e.Hint != "" {
+		return e.Hint
+	}
 	if h, ok := errors.AsType[*keyring.Hinted](err); ok {
 		if strings.HasPrefix(h.Hint, "kith ") || strings.HasPrefix(h.Hint, "chmod ") || strings.HasPrefix(h.Hint, "export ") {
 			return "run: " + h.Hint

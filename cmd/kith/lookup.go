@@ -24,7 +24,7 @@ type lookup struct {
 	keyType  string
 	out      string // file for the keys
 	proof    string // file for the saved proof
-	gate     string
+	gate     string // "": as the policy file says
 	own      string // file with the key the caller uses already
 	minAge   time.Duration
 	audited  bool
@@ -47,8 +47,7 @@ OpenPGP keys come armored, or binary with -o FILE: gpg --import reads both.`,
 			if err := q.parse(); err != nil {
 				return err
 			}
-			policy := client.Policy{Setting: q.settings, MinimumAge: q.minAge, RequireAuditor: q.audited}
-			return p.onlineWith(cmd.Context(), policy, func(s *session) error { return q.run(cmd.Context(), s, args[0]) })
+			return p.onlineWith(cmd.Context(), q.demands, func(s *session) error { return q.run(cmd.Context(), s, args[0]) })
 		},
 	}
 	f := cmd.Flags()
@@ -56,7 +55,7 @@ OpenPGP keys come armored, or binary with -o FILE: gpg --import reads both.`,
 	f.StringVarP(&q.keyType, "type", "t", "", "only keys of type `T`: openpgp, ssh, age, minisign, x509 or wireguard")
 	f.StringVarP(&q.out, "output", "o", "", "write the keys to `FILE`, in binary where there is such a form")
 	f.StringVar(&q.proof, "save-proof", "", "write all that proves the answer to `FILE`, for kith verify")
-	f.StringVar(&q.gate, "gate", "enforce", "how strict to be: enforce, warn or `observe`")
+	f.StringVar(&q.gate, "gate", "", "how strict to be: enforce, warn or `observe`; default what kith policy shows")
 	f.StringVar(&q.own, "own", "", "compare with the key in `FILE`, which you use already")
 	f.DurationVar(&q.minAge, "min-age", 0, "refuse what has been in the log for less than `D`, such as 24h")
 	f.BoolVar(&q.audited, "require-auditor", false, "refuse a log that no third party audits")
@@ -76,11 +75,21 @@ func (q *lookup) parse() error {
 	}
 	settings := map[string]client.Setting{"enforce": client.Enforce, "warn": client.Warn, "observe": client.Observe}
 	setting, ok := settings[q.gate]
-	if !ok {
+	if !ok && q.gate != "" {
 		return usage(fmt.Errorf("the gate has no setting %q", q.gate), "enforce, warn or observe")
 	}
 	q.settings = setting
 	return nil
+}
+
+// demands adds to a policy what this lookup demands besides; only of the setting it
+// may ask for less.
+func (q *lookup) demands(policy *client.Policy) {
+	if q.gate != "" {
+		policy.Setting = q.settings
+	}
+	policy.MinimumAge = max(policy.MinimumAge, q.minAge)
+	policy.RequireAuditor = policy.RequireAuditor || q.audited
 }
 
 func (q *lookup) run(ctx context.Context, s *session, typed string) error {
@@ -97,6 +106,10 @@ func (q *lookup) run(ctx context.Context, s *session, typed string) error {
 		if options.Own, err = s.p.readOwn(q.own, q.ofType); err != nil {
 			return err
 		}
+	}
+	setting := s.inForce.Setting
+	if q.gate != "" {
+		setting = q.settings
 	}
 	l, err := s.client.Lookup(ctx, name, options)
 	if l == nil {
@@ -115,7 +128,7 @@ func (q *lookup) run(ctx context.Context, s *session, typed string) error {
 	}
 	err = s.keep(err, name)
 	_, bad := errors.AsType[*client.Misbehaviour](err)
-	if through := l.Value != nil || q.settings == client.Observe; q.settings != client.Enforce && through && !bad {
+	if through := l.Value != nil || setting == client.Observe; setting != client.Enforce && through && !bad {
 		err = nil // it stands among the warnings
 	}
 	view := viewLookup(l)

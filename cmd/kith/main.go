@@ -92,7 +92,7 @@ Its state lies in $KITH_HOME, or else in kith under $XDG_DATA_HOME
 	flags.StringVar(&p.provider, "provider", "", "ask the provider with this `DOMAIN`, not the default one")
 	flags.BoolVar(&p.opaque, "opaque", false, "values are not account records, but the provider's own business")
 	root.AddCommand(p.newUse(), p.newLookup(), p.newVerify(), p.newPublish(), p.newClaim(), p.newRotate(), p.newClose(), p.newMonitor(),
-		p.newHistory(), p.newContacts(), p.newFingerprint(), p.newStatus())
+		p.newHistory(), p.newContacts(), p.newFingerprint(), p.newPolicy(), p.newStatus())
 	return root
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/rand"
 	"errors"
 	"os"
 	"strconv"
@@ -8,6 +9,8 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/kith-kt/kith/proto/checkpoint"
 )
 
 // ahead is by how much the clock of kith is set wrong in scripts.
@@ -38,6 +41,7 @@ func TestScripts(t *testing.T) {
 			"skew":     in((*world).skew),     // DURATION: the clock of kith alone
 			"sshkey":   in((*world).sshKey),   // LABEL FILE
 			"openpgp":  in((*world).openPGP),  // ADDRESS FILE
+			"cosigner": cosigner,              // NAME VARIABLE: its verifier key
 			"flip":     flip,                  // FILE OFFSET
 			"exits":    exits,                 // CODE COMMAND...
 		},
@@ -94,4 +98,14 @@ func flip(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	b[i] ^= 1
 	ts.Check(os.WriteFile(path, b, 0o600))
+}
+
+// cosigner puts the verifier key of a new cosigner into a variable.
+func cosigner(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("%v", errUsage)
+	}
+	_, vkey, err := checkpoint.GenerateCosigner(rand.Reader, args[0])
+	ts.Check(err)
+	ts.Setenv(args[1], vkey)
 }

@@ -31,7 +31,8 @@ type session struct {
 	log      *client.Log
 	remote   *remote.Remote
 	client   *client.Client
-	setting  client.Policy
+	inForce  *keyring.InForce     // what the policy files and the document demand
+	adjust   func(*client.Policy) // what this command demands besides
 
 	token      string // from the command line, for tokenLabel
 	tokenLabel string
@@ -47,10 +48,14 @@ func (p *program) openHome() (*keyring.Home, error) {
 
 // open opens the keyring of the provider that is meant.
 func (p *program) open(ctx context.Context) (*session, error) {
-	return p.openWith(ctx, client.Policy{})
+	return p.openWith(ctx, enforcing)
 }
 
-func (p *program) openWith(ctx context.Context, policy client.Policy) (*session, error) {
+// enforcing is for commands that do not only look: they act on what was let through.
+func enforcing(policy *client.Policy) { policy.Setting = client.Enforce }
+
+// openWith lets a command adjust the policy in force.
+func (p *program) openWith(ctx context.Context, adjust func(*client.Policy)) (*session, error) {
 	home, err := p.openHome()
 	if err != nil {
 		return nil, err
@@ -65,8 +70,7 @@ func (p *program) openWith(ctx context.Context, policy client.Policy) (*session,
 	} else if !slices.Contains(domains, domain) {
 		return nil, usage(fmt.Errorf("the provider %q is not in the keyring", domain), "run: kith use URL")
 	}
-	policy.Opaque = p.opaque
-	s := &session{p: p, home: home, setting: policy}
+	s := &session{p: p, home: home, adjust: adjust}
 	if s.ring, err = p.lock(ctx, home, domain); err != nil {
 		return nil, err
 	}
@@ -100,6 +104,9 @@ func (s *session) load() error {
 	if s.log, err = client.NewLog(*config); err != nil {
 		return err
 	}
+	if err := s.loadPolicy(); err != nil {
+		return err
+	}
 	state, err := s.ring.State(s.log)
 	if err != nil {
 		return err
@@ -118,6 +125,20 @@ func (s *session) load() error {
 	return nil
 }
 
+// loadPolicy reads the policy files.
+func (s *session) loadPolicy() error {
+	own, err := s.ring.Policy()
+	if err != nil {
+		return err
+	}
+	all, err := s.home.Policy()
+	if err != nil {
+		return err
+	}
+	s.inForce, err = keyring.Combine(s.pinned.Document, own, all)
+	return err
+}
+
 // damagedPin is a pinned provider document that cannot be read.
 func damagedPin(ring *keyring.Ring, err error) error {
 	return failed("put back a good copy; to trust this provider anew instead, remove the whole folder "+ring.Dir(),
@@ -126,8 +147,11 @@ func damagedPin(ring *keyring.Ring, err error) error {
 
 // config is how a client of this session works. With a nil store it keeps nothing.
 func (s *session) config(state *client.State, store client.Store) client.Config {
+	policy := s.inForce.Policy()
+	policy.Opaque = s.p.opaque
+	s.adjust(&policy)
 	return client.Config{
-		Service: s.remote, State: state, Store: store, Now: s.p.now, Policy: s.setting,
+		Service: s.remote, State: state, Store: store, Now: s.p.now, Policy: policy,
 		Domain: s.ring.Domain(), Provider: s.envelope, Token: s.tokenFor,
 	}
 }
@@ -172,11 +196,11 @@ func (s *session) fresh(ctx context.Context) error {
 // online opens the keyring of the provider that is meant, does work that asks
 // it, and keeps the evidence when it misbehaves.
 func (p *program) online(ctx context.Context, work func(*session) error) error {
-	return p.onlineWith(ctx, client.Policy{}, work)
+	return p.onlineWith(ctx, enforcing, work)
 }
 
-func (p *program) onlineWith(ctx context.Context, policy client.Policy, work func(*session) error) error {
-	s, err := p.openWith(ctx, policy)
+func (p *program) onlineWith(ctx context.Context, adjust func(*client.Policy), work func(*session) error) error {
+	s, err := p.openWith(ctx, adjust)
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,176 @@
+package keyring
+
+import (
+	"bytes"
+	"crypto/ed25519"
+	"encoding/base64"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/kith-kt/kith/client"
+	"github.com/kith-kt/kith/proto/checkpoint"
+	"github.com/kith-kt/kith/proto/provider"
+)
+
+// A Source says where a part of the policy in force comes from.
+type Source string
+
+// The sources, the most particular first.
+const (
+	FromProviderFile Source = "policy file of this provider"
+	FromHomeFile     Source = "policy file for all providers"
+	FromDocument     Source = "provider document"
+	FromProgram      Source = "built in"
+)
+
+// InForce is the policy that a provider's answers are held against.
+type InForce struct {
+	Setting           client.Setting
+	Witnesses         checkpoint.Quorum
+	Auditors          checkpoint.Quorum
+	MaxCosignatureAge time.Duration // by the user's clock
+	MaxWitnessLag     time.Duration // between a head and the newest cosigned entry
+	MinimumAge        time.Duration // 0: none
+	RequireAuditor    bool
+	GossipOff         bool
+	GossipAddresses   []string // besides those in the provider document
+
+	From map[string]Source // by the names of the policy file
+}
+
+// fallbackLag is the lag where nobody says one.
+const fallbackLag = time.Minute
+
+// Combine returns the policy in force: what the file of the provider says, else
+// what the file for all providers says, else what the pinned document says. Either
+// file may be nil. A quorum that cannot be met, because the provider names too few,
+// is not an error: nothing passes it.
+func Combine(d *provider.Document, own, home *Policy) (*InForce, error) {
+	config, err := d.Config()
+	if err != nil {
+		return nil, err
+	}
+	f := &InForce{From: map[string]Source{}}
+	files := []struct {
+		source Source
+		*Policy
+	}{{FromProviderFile, own}, {FromHomeFile, home}}
+	// pick says which file speaks of something.
+	pick := func(name string, fallback Source, has func(*Policy) bool) *Policy {
+		for _, file := range files {
+			if file.Policy != nil && has(file.Policy) {
+				f.From[name] = file.source
+				return file.Policy
+			}
+		}
+		f.From[name] = fallback
+		return nil
+	}
+	if p := pick("setting", FromProgram, func(p *Policy) bool { return p.Setting != "" }); p != nil {
+		f.Setting = map[string]client.Setting{SettingWarn: client.Warn, SettingObserve: client.Observe}[p.Setting]
+	}
+	witnesses := &Quorum{Threshold: d.WitnessThreshold}
+	if p := pick("witnesses", FromDocument, func(p *Policy) bool { return p.Witnesses != nil }); p != nil {
+		witnesses = p.Witnesses
+	}
+	if f.Witnesses, err = witnesses.among(witnessKeys(d)); err != nil {
+		return nil, fmt.Errorf("keyring: witnesses: %w", err)
+	}
+	auditors := &Quorum{Threshold: d.AuditorThreshold}
+	if p := pick("auditors", FromDocument, func(p *Policy) bool { return p.Auditors != nil }); p != nil {
+		auditors = p.Auditors
+	}
+	if f.Auditors, err = auditors.among(auditorKeys(d)); err != nil {
+		return nil, fmt.Errorf("keyring: auditors: %w", err)
+	}
+	f.MaxWitnessLag = time.Duration(min(d.MaxWitnessLagMS, uint64(maxDuration/time.Millisecond))) * time.Millisecond
+	lag := FromDocument
+	if f.MaxWitnessLag == 0 {
+		f.MaxWitnessLag, lag = fallbackLag, FromProgram
+	}
+	if p := pick("max_witness_lag", lag, func(p *Policy) bool { return p.MaxWitnessLag != nil }); p != nil {
+		f.MaxWitnessLag = time.Duration(*p.MaxWitnessLag)
+	}
+	// A quiet log has its newest entry cosigned when it is made, and makes one at
+	// least every max_behind.
+	f.MaxCosignatureAge = f.MaxWitnessLag + time.Duration(min(config.MaxBehind, uint64(maxDuration/time.Millisecond)))*time.Millisecond
+	if p := pick("max_cosignature_age", FromProgram, func(p *Policy) bool { return p.MaxCosignatureAge != nil }); p != nil {
+		f.MaxCosignatureAge = time.Duration(*p.MaxCosignatureAge)
+	}
+	if p := pick("minimum_age", FromProgram, func(p *Policy) bool { return p.MinimumAge != nil }); p != nil {
+		f.MinimumAge = time.Duration(*p.MinimumAge)
+	}
+	if p := pick("require_auditor", FromProgram, func(p *Policy) bool { return p.RequireAuditor != nil }); p != nil {
+		f.RequireAuditor = *p.RequireAuditor
+	}
+	if p := pick("gossip", FromProgram, func(p *Policy) bool { return p.Gossip != nil }); p != nil {
+		f.GossipOff, f.GossipAddresses = p.Gossip.Off, p.Gossip.Addresses
+	}
+	return f, nil
+}
+
+// Policy returns the policy for the gate.
+func (f *InForce) Policy() client.Policy {
+	return client.Policy{Setting: f.Setting, RequireAuditor: f.RequireAuditor, MinimumAge: f.MinimumAge}
+}
+
+// among returns the quorum of its own keys, or else of those that the provider
+// names. Of the latter, those that cannot be read cannot sign either.
+func (q *Quorum) among(named []string) (checkpoint.Quorum, error) {
+	if len(q.Keys) > 0 {
+		return checkpoint.NewQuorum(q.Threshold, q.Keys...)
+	}
+	var keys []string
+	for _, key := range named {
+		if _, err := checkpoint.NewQuorum(0, append(keys, key)...); err == nil {
+			keys = append(keys, key)
+		}
+	}
+	all, err := checkpoint.NewQuorum(0, keys...)
+	all.Threshold = q.Threshold
+	return all, err
+}
+
+// Believes reports whether the user relies on an auditor with this Ed25519 key: a
+// policy file asks for auditors, and it is one of them. What the provider names
+// in its document is its own choice, and no reason to believe.
+func (f *InForce) Believes(public []byte) bool {
+	return f.From["auditors"] != FromDocument && slices.ContainsFunc(f.Auditors.Of, func(w *checkpoint.Witness) bool { return keyOf(w.Key(), public) })
+}
+
+// Loosens lists the parts in which a policy asks for less than before, by the names
+// of the policy file.
+func (f *InForce) Loosens(before *InForce) (names []string) {
+	note := func(name string, looser bool) {
+		if looser {
+			names = append(names, name)
+		}
+	}
+	fewer := func(a, b checkpoint.Quorum) bool {
+		return b.Threshold > 0 && (a.Threshold < b.Threshold || slices.ContainsFunc(a.Of, func(w *checkpoint.Witness) bool {
+			return !slices.ContainsFunc(b.Of, func(v *checkpoint.Witness) bool { return v.Key() == w.Key() })
+		}))
+	}
+	note("setting", f.Setting > before.Setting)
+	note("witnesses", fewer(f.Witnesses, before.Witnesses))
+	note("auditors", fewer(f.Auditors, before.Auditors))
+	asks := before.Witnesses.Threshold > 0 || before.Auditors.Threshold > 0
+	note("max_cosignature_age", asks && f.MaxCosignatureAge > before.MaxCosignatureAge)
+	note("max_witness_lag", asks && f.MaxWitnessLag > before.MaxWitnessLag)
+	note("minimum_age", f.MinimumAge < before.MinimumAge)
+	note("require_auditor", !f.RequireAuditor && before.RequireAuditor)
+	note("gossip", f.GossipOff && !before.GossipOff)
+	return names
+}
+
+// keyOf reports whether a note verifier key is that of an Ed25519 cosigner with a public key.
+func keyOf(vkey string, public []byte) bool {
+	_, rest, _ := strings.Cut(vkey, "+")
+	_, encoded, _ := strings.Cut(rest, "+")
+	b, err := base64.StdEncoding.DecodeString(encoded)
+	return err == nil && len(public) == ed25519.PublicKeySize && bytes.Equal(b, append([]byte{algCosignature}, public...))
+}
+
+const algCosignature = 4 // type byte of the key of an Ed25519 cosigner (C2SP tlog-cosignature)
