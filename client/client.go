@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/kith-kt/kith/proto/checkpoint"
 	"github.com/kith-kt/kith/proto/problem"
 	"github.com/kith-kt/kith/proto/wire"
 )
@@ -34,6 +35,13 @@ type Config struct {
 	Domain string
 	// Provider is the pinned provider document, to go into saved proofs; or nil.
 	Provider []byte
+	// Binder and AuditLog, the verifier of the audit log's checkpoints, are required
+	// if the policy demands cosignatures.
+	Binder   Binder
+	AuditLog *checkpoint.Verifier
+	// Former are the digests of the Configurations that the log had before, as the
+	// provider document has them (Document.Configurations).
+	Former []checkpoint.Digest
 	// Token returns the bearer token for a label, or ""; nil: no tokens.
 	Token func(label string) string
 }

@@ -72,6 +72,7 @@ type Misbehaviour struct {
 	Detail   string // in plain words, lower case
 	Evidence []byte // a saved proof (see Saved) of what was asked and answered, or nil
 	Against  []byte // a second saved proof that contradicts what the user retained, or nil
+	File     []byte // what proves it to anybody: an evidence file (see proto/evidence), or nil
 	Err      error  // the fault underneath, or nil
 }
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/kith-kt/kith/proto/checkpoint"
 	"github.com/kith-kt/kith/proto/label"
 	"github.com/kith-kt/kith/proto/problem"
 	"github.com/kith-kt/kith/proto/record"
@@ -41,6 +42,18 @@ type Policy struct {
 	// Opaque says that values are not account records: they are proved, and no
 	// chain is followed. Labels are then taken as they are.
 	Opaque bool
+
+	// Witnesses and Auditors are whose cosignatures a checkpoint of the audit log
+	// must have to which the head is bound (see Binder). A threshold of 0 demands
+	// none; if both are 0, no binding is asked for.
+	Witnesses, Auditors checkpoint.Quorum
+	// MaxCosignatureAge is how old a cosignature may be, by the user's clock; 0:
+	// DefaultMaxCosignatureAge.
+	MaxCosignatureAge time.Duration
+	// MaxWitnessLag is how much newer than the newest entry under the checkpoint
+	// that of the head may be, and how long a head may wait to be covered by a
+	// checkpoint; 0: DefaultMaxWitnessLag.
+	MaxWitnessLag time.Duration
 }
 
 // Options are what one lookup asks for.

@@ -13,6 +13,14 @@ import (
 type Monitored struct {
 	Contacts []ContactReport // labels looked up that needed monitoring, sorted
 	Owned    []OwnerReport   // owned labels, sorted
+
+	// Checks are of the head: who witnessed it, if the policy asks for that.
+	Checks []Check
+	// Problem says why the head does not meet the policy, or nil. In the settings
+	// Warn and Observe Err does not return it, unless it is a *Misbehaviour.
+	Problem error
+
+	lenient bool // Warn or Observe
 }
 
 // A ContactReport is what monitoring a label showed to a user who looked it up.
@@ -45,6 +53,9 @@ func (m *Monitored) Err() error {
 		if first == nil || is && !was {
 			first = err
 		}
+	}
+	if _, found := errors.AsType[*Misbehaviour](m.Problem); m.Problem != nil && (found || !m.lenient) {
+		note(m.Problem)
 	}
 	for _, c := range m.Contacts {
 		if c.Err != nil {

@@ -21,6 +21,8 @@ type State struct {
 	distinguished []*Distinguished // ascending by Position, at most maxDistinguished
 	contacts      map[string]*Contact
 	owned         map[string]*Owned
+	pending       *Pending
+	covered       *Covered
 }
 
 // A Head is the newest tree head a user verified ("User Operations":
