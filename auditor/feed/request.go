@@ -74,9 +74,9 @@ func (f *Feed) once(ctx context.Context, method, target string, body []byte, med
 	resp, err := f.http.Do(req)
 	if err != nil {
 		if errors.Is(err, ErrForeign) || errors.Is(err, ErrInsecure) {
-			return nil, 0, fmt.Errorf("feed: %w", err)
+			return nil, 0, fmt.Errorf("feed: %s: %w", req.URL.Path, err)
 		}
-		return nil, 0, fmt.Errorf("feed: %w: %w", problem.ErrUnavailable, err)
+		return nil, 0, fmt.Errorf("feed: %s: %w: %w", req.URL.Path, problem.ErrUnavailable, err)
 	}
 	defer resp.Body.Close()
 	got, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type"))
@@ -85,6 +85,8 @@ func (f *Feed) once(ctx context.Context, method, target string, body []byte, med
 		return nil, 0, fmt.Errorf("feed: %s: %w: compressed as %.40q, unasked", req.URL.Path, ErrForeign, coding)
 	case mediaType == "" && resp.StatusCode == http.StatusNoContent:
 		return nil, 0, nil
+	case mediaType == anything && absent[resp.StatusCode]:
+		return nil, 0, fmt.Errorf("feed: %s: %w", req.URL.Path, ErrAbsent)
 	case mediaType == "" || resp.StatusCode != http.StatusOK:
 		after, err := declined(resp, got)
 		return nil, after, fmt.Errorf("feed: %s: %w", req.URL.Path, err)
