@@ -54,8 +54,9 @@ type Client struct {
 
 	mu    sync.Mutex
 	state *State
-	saved *State // what the store holds
-	trace *Saved // the exchanges of the operation under way
+	saved *State            // what the store holds
+	trace *Saved            // the exchanges of the operation under way
+	bound *checkpoint.Bound // the last that met the policy, or nil
 }
 
 // New returns a client that goes on from config.State.

@@ -153,7 +153,7 @@ func (c *Client) pass(l *Lookup, options Options, problem error) (*Lookup, error
 		l.Match = &match
 		l.check("your key", match, map[bool]string{true: "the key you use is the one in the log", false: "the key you use is not in the log"}[match])
 	}
-	soft := errors.Is(problem, ErrPolicy) || errors.Is(problem, ErrUnacknowledged)
+	soft := soft(problem)
 	l.Problem = problem
 	if problem != nil {
 		l.Warnings = append(l.Warnings, problem.Error())
@@ -231,6 +231,26 @@ func (c *Client) lookup(ctx context.Context, l *Lookup, options Options) error {
 	return c.judge(ctx, l)
 }
 
+// judge holds the proved value, and the head that it was proved under, against the
+// policy.
+func (c *Client) judge(ctx context.Context, l *Lookup) error {
+	err := c.judgeValue(ctx, l)
+	if err != nil && !soft(err) {
+		return err
+	}
+	head := c.bind(ctx, l.check)
+	if head == nil || err != nil && soft(head) {
+		return err
+	}
+	return head
+}
+
+// soft reports whether an error is about the user's policy, not about the proof.
+func soft(err error) bool {
+	_, found := errors.AsType[*Misbehaviour](err)
+	return !found && (errors.Is(err, ErrPolicy) || errors.Is(err, ErrUnacknowledged))
+}
+
 // search proves a version, or the greatest. A label that was proved before and is
 // not answered now is withheld.
 func (c *Client) search(ctx context.Context, name string, version *uint32) (*Found, error) {
@@ -279,8 +299,8 @@ func (c *Contact) greatest() (uint32, bool) {
 	return c.Greatest()
 }
 
-// judge holds a proved value against the policy.
-func (c *Client) judge(ctx context.Context, l *Lookup) error {
+// judgeValue holds a proved value against the policy.
+func (c *Client) judgeValue(ctx context.Context, l *Lookup) error {
 	p := &c.config.Policy
 	if c.state.contacts[l.Label].Pin.Blocked != 0 {
 		l.check("acknowledged", false, "the record chain was broken, and you have not acknowledged it")

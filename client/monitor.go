@@ -83,9 +83,11 @@ func (c *Client) Monitor(ctx context.Context) (m *Monitored, err error) {
 	defer c.mu.Unlock()
 	defer c.finish(&err)
 	m = new(Monitored)
+	m.lenient = c.config.Policy.Setting != Enforce
 	if _, err := c.walk(ctx); err != nil {
 		return m, err
 	}
+	m.Problem = c.bind(ctx, func(name string, ok bool, detail string) { m.Checks = append(m.Checks, Check{name, ok, detail}) })
 	for _, label := range c.state.Contacts() {
 		if len(c.state.contacts[label].Monitor) == 0 || c.state.log.config.Mode != wire.ContactMonitoring {
 			continue

@@ -42,7 +42,7 @@ func TestDamagedState(t *testing.T) {
 func TestStateOfOtherKind(t *testing.T) {
 	_, s := owner(t)
 	b := s.Append(nil)
-	later := []byte(strings.Replace(string(b[:len(b)-32]), "state 1\n", "state 2\n", 1))
+	later := []byte(strings.Replace(string(b[:len(b)-32]), "state 1\n", "state 3\n", 1))
 	if _, err := client.ParseState(seal(later), s.Log()); !errors.Is(err, client.ErrState) || !strings.Contains(err.Error(), "another version") {
 		t.Error(err)
 	}

@@ -14,15 +14,25 @@ import (
 	"github.com/kith-kt/kith/proto/wire"
 )
 
-// stateMagic begins a saved state; its last number is the version of the layout.
-const stateMagic = "kith client state 1\n"
+// One of these begins a saved state; the last number is the version of the layout.
+// Version 2 has more at its end: what is witnessed and what waits to be. A state
+// without either is saved as version 1, which older programs read.
+const (
+	stateMagic  = "kith client state 1\n"
+	stateMagic2 = "kith client state 2\n"
+)
 
 // Append appends the saved form of the state: a magic line, the log's
 // fingerprint, the state, and a SHA-256 of all of that, against
 // accidents on the disk.
 func (s *State) Append(b []byte) []byte {
 	start := len(b)
-	b = append(b, stateMagic...)
+	second := s.pending != nil || s.covered != nil
+	if second {
+		b = append(b, stateMagic2...)
+	} else {
+		b = append(b, stateMagic...)
+	}
 	fingerprint := s.log.Fingerprint()
 	b = append(b, fingerprint[:]...)
 	b = appendPresent(b, s.head != nil)
@@ -41,13 +51,17 @@ func (s *State) Append(b []byte) []byte {
 	for _, label := range slices.Sorted(maps.Keys(s.owned)) {
 		b = appendOwned(b, s.owned[label])
 	}
+	if second {
+		b = appendWitnessed(b, s)
+	}
 	sum := sha256.Sum256(b[start:])
 	return append(b, sum[:]...)
 }
 
 // ParseState reads what Append wrote, for the same log. Its errors are ErrState.
 func ParseState(b []byte, log *Log) (*State, error) {
-	if !bytes.HasPrefix(b, []byte(stateMagic)) {
+	second := bytes.HasPrefix(b, []byte(stateMagic2))
+	if !second && !bytes.HasPrefix(b, []byte(stateMagic)) {
 		if i := bytes.IndexByte(b, '\n'); i >= 0 && i < 64 && bytes.HasPrefix(b, []byte("kith client state ")) {
 			return nil, fmt.Errorf("client: %w: it was written by another version of this program (%q)", ErrState, b[:i])
 		}
@@ -82,10 +96,41 @@ func ParseState(b []byte, log *Log) (*State, error) {
 	})
 	s.contacts = readLabels(r, readContact, func(c *Contact) string { return c.Label })
 	s.owned = readLabels(r, readOwned, func(o *Owned) string { return o.Label })
+	if second {
+		readWitnessed(r, s)
+	}
 	if r.bad || len(r.b) != 0 {
 		return nil, fmt.Errorf("client: %w: it is not well formed", ErrState)
 	}
 	return s, nil
+}
+
+func appendWitnessed(b []byte, s *State) []byte {
+	b = appendPresent(b, s.pending != nil)
+	if p := s.pending; p != nil {
+		b = append(appendU64(b, p.Size), p.Root[:]...)
+		b = appendU64(appendBytes(b, p.Signature), p.Since)
+	}
+	b = appendPresent(b, s.covered != nil)
+	if c := s.covered; c != nil {
+		b = appendU64(append(appendU64(b, c.Size), c.Root[:]...), c.When)
+	}
+	return b
+}
+
+// readWitnessed also checks that there is something in it, and that it is of a
+// part of the log that the head covers.
+func readWitnessed(r *reader, s *State) {
+	within := func(size uint64) bool { return size > 0 && s.head != nil && size <= s.head.Tree.TreeSize }
+	if r.present() {
+		s.pending = &Pending{Size: r.u64(), Root: r.hash(), Signature: r.bytes(), Since: r.u64()}
+		r.check(within(s.pending.Size))
+	}
+	if r.present() {
+		s.covered = &Covered{Size: r.u64(), Root: r.hash(), When: r.u64()}
+		r.check(within(s.covered.Size) && (s.pending == nil || s.covered.Size < s.pending.Size))
+	}
+	r.check(s.pending != nil || s.covered != nil)
 }
 
 func appendHead(b []byte, h *Head) []byte {

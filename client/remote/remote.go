@@ -21,10 +21,12 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
 
+	"github.com/kith-kt/kith/proto/checkpoint"
 	"github.com/kith-kt/kith/proto/problem"
 	"github.com/kith-kt/kith/proto/wire"
 )
@@ -222,13 +224,24 @@ func (r *Remote) Provider(ctx context.Context) ([]byte, error) {
 	return r.Get(ctx, "/.well-known/kith.json", "application/json", maxProvider)
 }
 
+// Binding fetches how the head of a size is tied to a checkpoint of the audit log.
+// It implements client.Binder, and does not verify what it gets.
+func (r *Remote) Binding(ctx context.Context, size uint64) ([]byte, error) {
+	query := url.Values{"size": {strconv.FormatUint(size, 10)}}
+	return r.get(ctx, "/log/binding", query, checkpoint.BindingMediaType, checkpoint.MaxBinding)
+}
+
 // Get fetches a path of the directory, such as "/log/checkpoint", whose answer
 // must have the media type (any if it is "") and at most limit bytes.
 func (r *Remote) Get(ctx context.Context, path, mediaType string, limit int64) ([]byte, error) {
+	return r.get(ctx, path, nil, mediaType, limit)
+}
+
+func (r *Remote) get(ctx context.Context, path string, query url.Values, mediaType string, limit int64) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, r.options.Timeout)
 	defer cancel()
 	u := r.base
-	u.Path = path
+	u.Path, u.RawQuery = path, query.Encode()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
 	if err != nil {
 		return nil, fmt.Errorf("remote: %w", err)

@@ -19,6 +19,7 @@
 package checkpoint
 
 import (
+	"crypto/sha256"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -95,3 +96,6 @@ func (l *Leaf) LogEntry() wire.LogEntry {
 
 // Hash returns the hash of the leaf in the RFC 6962 log.
 func (l *Leaf) Hash() Hash { return tlog.RecordHash(l.Append(make([]byte, 0, LeafSize))) }
+
+// DigestOf returns the Digest of an encoded structure.
+func DigestOf(encoded []byte) Digest { return sha256.Sum256(encoded) }

@@ -1,0 +1,244 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/kith-kt/kith/proto/checkpoint"
+	"github.com/kith-kt/kith/proto/wire"
+)
+
+// maxCosignatureAhead is by how much a cosignature may be ahead of the user's clock.
+const maxCosignatureAhead = time.Minute
+
+// A report takes note of one thing that was checked.
+type report func(name string, ok bool, detail string)
+
+// bind holds the newest head against the policy on cosignatures. It asks how the
+// head is tied to a checkpoint that enough witnesses saw, and keeps in the state
+// what is covered and what waits to be. It returns nil, an ErrPolicy that says who
+// is missing or what is late, or a *Misbehaviour: the checkpoint contradicts the
+// head. The caller holds c.mu.
+func (c *Client) bind(ctx context.Context, check report) error {
+	p := &c.config.Policy
+	if p.Witnesses.Threshold <= 0 && p.Auditors.Threshold <= 0 {
+		return nil
+	}
+	now, size := c.config.Now(), c.state.head.Tree.TreeSize
+	bound, err := c.boundTo(ctx, now)
+	if err == nil {
+		c.state = c.state.witnessed(min(bound.Size, size), bound.Leaf.Root, now)
+		c.reportBound(bound, now, check)
+	} else if _, found := errors.AsType[*Misbehaviour](err); found {
+		check("witnesses", false, err.Error())
+		return err
+	} else {
+		c.state = c.state.waiting(now)
+		check("witnesses", false, err.Error())
+	}
+	if late := c.overdue(ctx, now); late != nil {
+		check("covered", false, late.Error())
+		if err == nil {
+			err = late
+		} else if _, found := errors.AsType[*Misbehaviour](late); found {
+			err = late
+		}
+	}
+	if _, found := errors.AsType[*Misbehaviour](err); err == nil || found {
+		return err
+	}
+	return fmt.Errorf("%w: %w", ErrPolicy, err)
+}
+
+// boundTo returns a checkpoint with enough recent cosignatures to which the newest
+// head is bound, and which is not too far behind it.
+func (c *Client) boundTo(ctx context.Context, now time.Time) (*checkpoint.Bound, error) {
+	head := c.state.head
+	size := head.Tree.TreeSize
+	// What covered this head before still does, while the cosignatures are recent.
+	if b := c.bound; b != nil && b.Covers && b.Leaf.Position == size-1 && b.Leaf.Root == head.Root && c.enough(b, now) == nil {
+		return b, nil
+	}
+	b, err := c.binding(ctx, signedHead{size, head.Root, head.Tree.Signature})
+	if err != nil {
+		return nil, err
+	}
+	if err := c.enough(b, now); err != nil {
+		return nil, err
+	}
+	if newest := head.Time(); !b.Covers && newest > b.Timestamp && duration(newest-b.Timestamp) > c.config.Policy.lag() {
+		return nil, fmt.Errorf("the newest entry that enough witnesses saw is %s older than that of the head; your policy allows %s",
+			round(duration(newest-b.Timestamp)), c.config.Policy.lag())
+	}
+	c.bound = b
+	return b, nil
+}
+
+// binding asks for the binding of a head that was verified, and verifies it. Its
+// cosignatures are not.
+func (c *Client) binding(ctx context.Context, head signedHead) (*checkpoint.Bound, error) {
+	if c.config.Binder == nil || c.config.AuditLog == nil {
+		return nil, errors.New("your policy demands cosignatures, and there is nobody to ask for them")
+	}
+	encoded, err := c.config.Binder.Binding(ctx, head.size)
+	if err != nil {
+		return nil, fmt.Errorf("no checkpoint is shown to which the head is bound: %w", err)
+	}
+	binding, err := checkpoint.ParseBinding(encoded)
+	if err != nil {
+		return nil, err
+	}
+	config := checkpoint.DigestOf(c.state.log.encoded)
+	b, err := binding.Verify(c.config.AuditLog, config, head.size, head.root)
+	// The newest entry under the checkpoint may be older than the Configuration.
+	if other, ok := errors.AsType[*checkpoint.ConfigurationError](err); ok && slices.Contains(c.config.Former, other.Have) {
+		b, err = binding.Verify(c.config.AuditLog, other.Have, head.size, head.root)
+	}
+	if contradiction, ok := errors.AsType[*checkpoint.ContradictionError](err); ok {
+		return nil, c.contradicted(contradiction, head)
+	}
+	return b, err
+}
+
+// contradicted is the finding that the log signed a head, and its audit log a
+// checkpoint over something else.
+func (c *Client) contradicted(err *checkpoint.ContradictionError, head signedHead) error {
+	return &Misbehaviour{Kind: Forked, Err: err,
+		Detail: fmt.Sprintf("it signed one log of %d entries for you, and shows its witnesses another", head.size)}
+}
+
+// A signedHead is a head that was verified.
+type signedHead struct {
+	size      uint64
+	root      wire.HashValue
+	signature []byte
+}
+
+// enough checks that a checkpoint has the cosignatures that the policy demands.
+func (c *Client) enough(b *checkpoint.Bound, now time.Time) error {
+	var lacking []string
+	for _, q := range c.quorums() {
+		_, err := q.Check(b.Signed, c.oldest(now), c.newest(now))
+		if short, ok := errors.AsType[*checkpoint.QuorumError](err); ok {
+			lacking = append(lacking, lacks(q.what, short, now))
+		} else if err != nil {
+			return err
+		}
+	}
+	if lacking != nil {
+		return errors.New(strings.Join(lacking, "; and "))
+	}
+	return nil
+}
+
+// A quorum is one of the policy's, with the word for its members.
+type quorum struct {
+	what string
+	*checkpoint.Quorum
+}
+
+func (c *Client) quorums() (all []quorum) {
+	p := &c.config.Policy
+	for _, q := range []quorum{{"witnesses", &p.Witnesses}, {"auditors", &p.Auditors}} {
+		if q.Threshold > 0 {
+			all = append(all, q)
+		}
+	}
+	return all
+}
+
+func (c *Client) oldest(now time.Time) uint64 {
+	age := c.config.Policy.MaxCosignatureAge
+	if age <= 0 {
+		age = DefaultMaxCosignatureAge
+	}
+	return uint64(max(0, now.Add(-age).Unix()))
+}
+
+func (c *Client) newest(now time.Time) uint64 {
+	return uint64(max(0, now.Add(maxCosignatureAhead).Unix()))
+}
+
+func (p *Policy) lag() time.Duration {
+	if p.MaxWitnessLag <= 0 {
+		return DefaultMaxWitnessLag
+	}
+	return p.MaxWitnessLag
+}
+
+// lacks says in plain words who is missing.
+func lacks(what string, e *checkpoint.QuorumError, now time.Time) string {
+	if len(e.Short) == 0 {
+		return fmt.Sprintf("your policy demands %d %s, and knows %d", e.Threshold, what, len(e.Have))
+	}
+	var each []string
+	for _, s := range e.Short {
+		at := time.Unix(int64(s.Time), 0)
+		switch {
+		case s.Why == checkpoint.TooOld && s.Time > 0:
+			each = append(each, fmt.Sprintf("%s: last cosignature %s old", s.Name, round(now.Sub(at))))
+		case s.Why == checkpoint.InFuture:
+			each = append(each, fmt.Sprintf("%s: cosignature from %s in the future", s.Name, round(at.Sub(now))))
+		default:
+			each = append(each, s.Name+": "+s.Why.String())
+		}
+	}
+	return fmt.Sprintf("%d of the %d %s needed cosigned (%s)", len(e.Have), e.Threshold, what, strings.Join(each, ", "))
+}
+
+// round is a duration to the second, or exactly below two seconds, in few words.
+func round(d time.Duration) string {
+	switch {
+	case d < 2*time.Second:
+		return d.Round(time.Millisecond).String()
+	case d < 2*time.Minute:
+		return fmt.Sprintf("%d s", int(d.Seconds()))
+	case d < 2*time.Hour:
+		return fmt.Sprintf("%d min", int(d.Minutes()))
+	}
+	return fmt.Sprintf("%d h", int(d.Hours()))
+}
+
+// overdue judges a head that has waited too long to be covered. Asked for that
+// head itself, the directory may show a checkpoint that covers it, or one that
+// contradicts it.
+func (c *Client) overdue(ctx context.Context, now time.Time) error {
+	p := c.state.pending
+	if p == nil || clock(now) < p.Since || duration(clock(now)-p.Since) <= c.config.Policy.lag() {
+		return nil
+	}
+	b, err := c.binding(ctx, signedHead{p.Size, p.Root, p.Signature})
+	if _, found := errors.AsType[*Misbehaviour](err); found {
+		return err
+	}
+	if err == nil && b.Covers && c.enough(b, now) == nil {
+		c.state = c.state.witnessed(p.Size, wire.HashValue(b.Leaf.Root), now)
+		return nil
+	}
+	return fmt.Errorf("a head of %d entries that you saw %s ago is still under no checkpoint that enough witnesses saw",
+		p.Size, round(duration(clock(now)-p.Since)))
+}
+
+// reportBound says in plain words what a binding rests on.
+func (c *Client) reportBound(b *checkpoint.Bound, now time.Time, check report) {
+	size := c.state.head.Tree.TreeSize
+	for _, q := range c.quorums() {
+		have, _ := q.Check(b.Signed, c.oldest(now), c.newest(now))
+		var names []string
+		for _, h := range have {
+			names = append(names, h.Name)
+		}
+		check(q.what, true, fmt.Sprintf("%s cosigned a checkpoint of %d entries; your policy demands %d of %d",
+			strings.Join(names, ", "), b.Size, q.Threshold, len(q.Of)))
+	}
+	if b.Covers {
+		check("covered", true, "the head is under that checkpoint")
+		return
+	}
+	check("covered", true, fmt.Sprintf("the last %d entries of the head, %s newer, are not witnessed yet; the next lookup will look again",
+		size-b.Size, round(duration(c.state.head.Time()-min(b.Timestamp, c.state.head.Time())))))
+}
