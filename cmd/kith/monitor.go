@@ -41,11 +41,11 @@ it came about. Ask your provider why; then begin anew with --restart LABEL.`,
 			case ack != "":
 				return p.takeNote(cmd.Context(), ack)
 			case restart != "":
-				return p.online(cmd.Context(), func(s *session) error { return s.restart(cmd.Context(), restart) })
+				return p.onlineAnyway(cmd.Context(), func(s *session) error { return s.restart(cmd.Context(), restart) })
 			case watch:
 				return p.watch(cmd.Context(), every)
 			}
-			return p.online(cmd.Context(), func(s *session) error { return s.monitor(cmd.Context()) })
+			return p.onlineAnyway(cmd.Context(), func(s *session) error { return s.monitor(cmd.Context()) })
 		},
 	}
 	cmd.Flags().BoolVar(&watch, "watch", false, "go on until interrupted, or something is wrong")
@@ -132,15 +132,18 @@ func (s *session) monitor(ctx context.Context) error {
 	if len(m.Owned)+len(m.Contacts) == 0 {
 		s.p.print("there is no label to watch")
 	}
-	if pending != nil {
-		f := *asFailure(pending)
-		f.err = pending
+	for _, err := range []error{pending, s.refused()} {
+		if err == nil {
+			continue
+		}
+		f := *asFailure(err)
+		f.err = err
 		v.OK = false
-		v.Faults = append(v.Faults, labelledView{"", faultView{plain(pending), f.hint, f.kind, f.evidence, f.code}})
+		v.Faults = append(v.Faults, labelledView{"", faultView{plain(err), f.hint, f.kind, f.evidence, f.code}})
 		if worst == nil || worst.code < f.code {
 			f.told, worst = true, &f
 		} else {
-			s.p.warn("%s", plain(pending))
+			s.p.warn("%s", plain(err))
 		}
 	}
 	if len(v.Alerts) > 0 {
@@ -254,7 +257,7 @@ func (p *program) takeNote(ctx context.Context, typed string) error {
 func (p *program) watch(ctx context.Context, every time.Duration) error {
 	for {
 		pause := every
-		err := p.online(ctx, func(s *session) error {
+		err := p.onlineAnyway(ctx, func(s *session) error {
 			if pause == 0 {
 				pause = max(time.Second, min(s.window()/2, time.Hour))
 			}

@@ -93,7 +93,11 @@ func (p *program) publish(ctx context.Context, typed string, w *writer, token *t
 	if err != nil {
 		return err
 	}
-	return p.online(ctx, func(s *session) error {
+	online := p.online
+	if w.close { // nobody is kept from leaving
+		online = p.onlineAnyway
+	}
+	return online(ctx, func(s *session) error {
 		s.token, s.tokenLabel, w.domain = secret, name, s.ring.Domain()
 		if w.account, err = s.held(name, w); err != nil {
 			return err

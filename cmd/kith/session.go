@@ -199,16 +199,9 @@ func (p *program) online(ctx context.Context, work func(*session) error) error {
 	return p.onlineWith(ctx, enforcing, work)
 }
 
+// onlineWith is online with an adjusted policy. A log that was caught is not asked.
 func (p *program) onlineWith(ctx context.Context, adjust func(*client.Policy), work func(*session) error) error {
-	s, err := p.openWith(ctx, adjust)
-	if err != nil {
-		return err
-	}
-	defer s.close()
-	if err := s.fresh(ctx); err != nil {
-		return s.keep(err, "")
-	}
-	return s.keep(work(s), "")
+	return p.onlineIf(ctx, adjust, (*session).refused, work)
 }
 
 // canonical brings a label that a person typed to its one form, and says so if

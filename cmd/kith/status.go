@@ -33,6 +33,15 @@ type statusView struct {
 	Window    string        `json:"monitoring_window"`
 	Labels    []statusLabel `json:"labels"`
 	Contacts  []contactView `json:"contacts"`
+	Refused   *refusedView  `json:"refused,omitempty"`
+}
+
+// A refusedView is the log's being caught, in JSON.
+type refusedView struct {
+	Text     string `json:"text"`
+	Evidence string `json:"evidence"` // path
+	By       string `json:"by"`       // where it came from
+	Since    string `json:"since"`
 }
 
 type statusLabel struct {
@@ -66,6 +75,15 @@ func (s *session) status() error {
 		if err := s.p.describe(s.pinned.Document, s.remote.Address()); err != nil {
 			return err
 		}
+	}
+	caught, err := s.ring.Convicted(s.log.Fingerprint())
+	if err != nil {
+		return err
+	}
+	if caught != nil {
+		v.Refused = &refusedView{caught.Text, s.ring.EvidencePath(caught.Evidence), caught.By, caught.Noted.Format(time.RFC3339)}
+		s.p.print("REFUSED      since %s: %s", clock(caught.Noted), printable(caught.Text))
+		s.p.print("evidence     %s", v.Refused.Evidence)
 	}
 	if head := s.client.State().Head(); head == nil {
 		s.p.print("log          never asked")

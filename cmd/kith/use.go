@@ -112,6 +112,13 @@ func (u *use) run(ctx context.Context, address string) error {
 	if err := home.SetDefault(ring.Domain()); err != nil {
 		return err
 	}
+	caught, err := ring.Convicted(found)
+	if err != nil {
+		return err
+	}
+	if caught != nil {
+		u.p.warn("%s", plain(refusal(ring, caught)))
+	}
 	return u.p.describe(offered.Document, r.Address())
 }
 

@@ -85,6 +85,9 @@ func (p *program) verify(ctx context.Context, path string, expect *provider.Fing
 			"every proof holds, but nothing here knows the log %s, which anybody could have made: what it holds is not shown", v.Fingerprint)
 	}
 	p.say("it is the log that you know")
+	if err := p.caught(ctx, saved.Log.Fingerprint()); err != nil {
+		return err
+	}
 	if v.Exchanges == 0 {
 		p.say("nothing was answered; the file shows what had been proved before")
 	} else {
@@ -127,8 +130,8 @@ func (p *program) vouch(ctx context.Context, found provider.Fingerprint, domain 
 	return true, nil
 }
 
-// pinned returns the provider document of a domain in the keyring, or nil.
-func (p *program) pinned(ctx context.Context, domain string) (*provider.Pinned, error) {
+// ringOf opens the keyring of a domain if there is one, or returns nil.
+func (p *program) ringOf(ctx context.Context, domain string) (*keyring.Ring, error) {
 	dir, err := keyring.DefaultDir(p.getenv)
 	if err != nil {
 		return nil, nil // whoever has no keyring knows no log
@@ -140,8 +143,13 @@ func (p *program) pinned(ctx context.Context, domain string) (*provider.Pinned, 
 	if err != nil {
 		return nil, err
 	}
-	ring, err := p.lock(ctx, home, domain)
-	if err != nil {
+	return p.lock(ctx, home, domain)
+}
+
+// pinned returns the provider document of a domain in the keyring, or nil.
+func (p *program) pinned(ctx context.Context, domain string) (*provider.Pinned, error) {
+	ring, err := p.ringOf(ctx, domain)
+	if err != nil || ring == nil {
 		return nil, err
 	}
 	defer ring.Close()
