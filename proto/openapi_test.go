@@ -29,7 +29,7 @@ func TestOpenAPIIsValid(t *testing.T) {
 // TestOpenAPIPaths lists every path there is, and no other.
 func TestOpenAPIPaths(t *testing.T) {
 	want := []string{
-		"/.well-known/kith.json", "/audit/v1/head", "/audit/v1/updates", "/healthz", "/log/checkpoint",
+		"/.well-known/kith.json", "/audit/v1/head", "/audit/v1/updates", "/healthz", "/log/binding", "/log/checkpoint",
 		"/log/tile/entries/{index}", "/log/tile/entries/{index}.p/{width}",
 		"/log/tile/{level}/{index}", "/log/tile/{level}/{index}.p/{width}",
 		"/log/updates/{index}", "/log/updates/{index}.p/{width}", "/metrics", "/readyz",

@@ -3,8 +3,6 @@ package httpapi
 import (
 	"fmt"
 	"net/http"
-	"net/url"
-	"strconv"
 
 	"github.com/kith-kt/kith/directory"
 	"github.com/kith-kt/kith/proto/problem"
@@ -23,7 +21,7 @@ const (
 
 // auditUpdates serves AuditorUpdates, made again from the nodes of the tree.
 func (h *handler) auditUpdates(w http.ResponseWriter, r *http.Request) error {
-	start, err := startOf(r.URL.RawQuery)
+	start, err := numberOf(r.URL.RawQuery, "start")
 	if err != nil {
 		return err
 	}
@@ -46,19 +44,6 @@ func (h *handler) updatesFrom(r *http.Request, start uint64) ([]byte, error) {
 		return nil, errNotYet
 	}
 	return directory.AuditUpdates(r.Context(), snap, h.config.Configuration.Format(), start, min(size, start+maxUpdates), maxUpdateBytes)
-}
-
-// startOf reads "start=N", N in decimal without leading zeros.
-func startOf(query string) (uint64, error) {
-	values, err := url.ParseQuery(query)
-	if err == nil && len(values) == 1 && len(values["start"]) == 1 {
-		text := values["start"][0]
-		n, err := strconv.ParseUint(text, 10, 64)
-		if err == nil && strconv.FormatUint(n, 10) == text {
-			return n, nil
-		}
-	}
-	return 0, fmt.Errorf("%w: start", problem.ErrMalformed)
 }
 
 // auditHead takes a head of the auditor. Its signature is all that is asked for:

@@ -73,7 +73,13 @@ func newFixture(t testing.TB, change func(*Config)) *fixture {
 	f.config = Config{
 		Service: service, Log: seq, Configuration: log, Auditor: seq, Limits: Unlimited,
 		Checkpoint: func() []byte { return f.signed(signer) },
-		Document:   func() []byte { return []byte("{}\n") },
+		Bound: func() ([]byte, checkpoint.Checkpoint) {
+			note := f.signed(signer)
+			opened, err := f.verifier.Open(note)
+			must(t, err)
+			return note, opened.Checkpoint
+		},
+		Document: func() []byte { return []byte("{}\n") },
 		TokenID: func(secret string) (string, bool) {
 			token, err := f.tokens.Find(secret)
 			if err != nil {

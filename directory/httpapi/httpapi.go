@@ -15,6 +15,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/kith-kt/kith/directory"
+	"github.com/kith-kt/kith/proto/checkpoint"
 	"github.com/kith-kt/kith/proto/wire"
 )
 
@@ -45,6 +46,9 @@ type Config struct {
 	Auditor directory.AuditorHeads
 	// Checkpoint returns the newest signed checkpoint, or nil.
 	Checkpoint func() []byte
+	// Bound returns the signed checkpoint that heads are bound to, with its
+	// cosignatures, and what it says; nil: none is signed yet.
+	Bound func() ([]byte, checkpoint.Checkpoint)
 	// Document returns the exact bytes of the signed provider document, or nil.
 	Document func() []byte
 	// Ready returns why the directory cannot answer, for operators, or nil.
@@ -151,6 +155,7 @@ func (h *handler) routes() *chi.Mux {
 		mux.Post("/kt/v1/"+op.String(), h.serve(op.String(), b, h.operation(op)))
 	}
 	mux.Get("/log/checkpoint", h.serve("checkpoint", reads, h.checkpoint))
+	mux.Get("/log/binding", h.serve("binding", reads, h.binding))
 	mux.Get("/log/tile/*", h.serve("tile", reads, h.tile))
 	mux.Get("/log/updates/*", h.serve("audit-bundle", reads, h.updatesBundle))
 	mux.Get("/audit/v1/updates", h.serve("audit-updates", reads, h.auditUpdates))

@@ -17,6 +17,7 @@ import (
 	"github.com/go-chi/chi/v5"
 
 	"github.com/kith-kt/kith/proto"
+	"github.com/kith-kt/kith/proto/checkpoint"
 	"github.com/kith-kt/kith/proto/problem"
 	"github.com/kith-kt/kith/proto/provider"
 	"github.com/kith-kt/kith/proto/wire"
@@ -85,7 +86,7 @@ func TestRouterIsTheDocument(t *testing.T) {
 func TestAnswersFitTheDocument(t *testing.T) {
 	// A decoder reads what is no JSON as it is.
 	raw := openapi3filter.FileBodyDecoder
-	for _, mediaType := range []string{MediaType, "application/octet-stream"} {
+	for _, mediaType := range []string{MediaType, "application/octet-stream", checkpoint.BindingMediaType} {
 		openapi3filter.RegisterBodyDecoder(mediaType, raw)
 	}
 	doc := document(t)
@@ -156,6 +157,11 @@ func TestAnswersFitTheDocument(t *testing.T) {
 	}
 	fault = nil
 	check(200, "GET", "/log/checkpoint", nil)
+	check(200, "GET", "/log/binding?size=1", nil)
+	check(200, "GET", "/log/binding?size=302", nil)
+	check(400, "GET", "/log/binding?size=0", nil)
+	check(400, "GET", "/log/binding", nil)
+	check(404, "GET", "/log/binding?size=303", nil)
 	check(200, "GET", "/log/tile/0/000", nil)
 	check(200, "GET", "/log/tile/0/001.p/46", nil)
 	check(200, "GET", "/log/tile/1/000.p/1", nil)
