@@ -158,11 +158,17 @@ func TestFutureDate(t *testing.T) {
 	}
 }
 
-// TestDropFeed: people are served, auditors are not.
+// TestDropFeed: people are served, auditors are not; and the checkpoint grows.
 func TestDropFeed(t *testing.T) {
 	r, v := one(t, newFolder(t, 1, operator.Options{}))
 	v.Set(WithoutFeed(r.Handler()))
-	for _, path := range []string{checkpointPath, "/log/tile/0/000.p/1", updatesPath + "?start=0"} {
+	_, before := checkpointAt(t, v.Address)
+	publish(t, r, "alice", "key")
+	grown(t, r)
+	if _, after := checkpointAt(t, v.Address); after.Size != before.Size+1 {
+		t.Errorf("checkpoint of size %d after %d", after.Size, before.Size)
+	}
+	for _, path := range []string{"/log/tile/entries/000.p/2", "/log/updates/000.p/1", "/log/tile/0/000.p/1", updatesPath + "?start=0"} {
 		if _, status := get(t, v.Address+path); status != http.StatusNotFound {
 			t.Errorf("%s: %d", path, status)
 		}
