@@ -230,7 +230,7 @@ func (c *Client) reportBound(b *checkpoint.Bound, now time.Time, check report) {
 		have, _ := q.Check(b.Signed, c.oldest(now), c.newest(now))
 		var names []string
 		for _, h := range have {
-			names = append(names, h.Name)
+			names = append(names, fmt.Sprintf("%s (%s ago)", h.Name, round(max(0, now.Sub(time.Unix(int64(h.Time), 0)).Truncate(time.Second)))))
 		}
 		check(q.what, true, fmt.Sprintf("%s cosigned a checkpoint of %d entries; your policy demands %d of %d",
 			strings.Join(names, ", "), b.Size, q.Threshold, len(q.Of)))

@@ -113,7 +113,10 @@ func Combine(d *provider.Document, own, home *Policy) (*InForce, error) {
 
 // Policy returns the policy for the gate.
 func (f *InForce) Policy() client.Policy {
-	return client.Policy{Setting: f.Setting, RequireAuditor: f.RequireAuditor, MinimumAge: f.MinimumAge}
+	return client.Policy{
+		Setting: f.Setting, RequireAuditor: f.RequireAuditor, MinimumAge: f.MinimumAge,
+		Witnesses: f.Witnesses, Auditors: f.Auditors, MaxCosignatureAge: f.MaxCosignatureAge, MaxWitnessLag: f.MaxWitnessLag,
+	}
 }
 
 // among returns the quorum of its own keys, or else of those that the provider

@@ -10,6 +10,7 @@ import (
 	"github.com/kith-kt/kith/client"
 	"github.com/kith-kt/kith/client/keyring"
 	"github.com/kith-kt/kith/client/remote"
+	"github.com/kith-kt/kith/proto/checkpoint"
 	"github.com/kith-kt/kith/proto/label"
 	"github.com/kith-kt/kith/proto/problem"
 	"github.com/kith-kt/kith/proto/provider"
@@ -29,6 +30,7 @@ type session struct {
 	envelope []byte // the pinned provider document
 	pinned   *provider.Pinned
 	log      *client.Log
+	auditLog *checkpoint.Verifier
 	remote   *remote.Remote
 	client   *client.Client
 	inForce  *keyring.InForce     // what the policy files and the document demand
@@ -104,6 +106,9 @@ func (s *session) load() error {
 	if s.log, err = client.NewLog(*config); err != nil {
 		return err
 	}
+	if s.auditLog, err = checkpoint.NewVerifier(s.pinned.Document.AuditLog.Key); err != nil {
+		return err
+	}
 	if err := s.loadPolicy(); err != nil {
 		return err
 	}
@@ -150,8 +155,13 @@ func (s *session) config(state *client.State, store client.Store) client.Config 
 	policy := s.inForce.Policy()
 	policy.Opaque = s.p.opaque
 	s.adjust(&policy)
+	var former []checkpoint.Digest
+	for _, digest := range s.pinned.Document.Configurations() {
+		former = append(former, digest)
+	}
 	return client.Config{
 		Service: s.remote, State: state, Store: store, Now: s.p.now, Policy: policy,
+		Binder: s.remote, AuditLog: s.auditLog, Former: former,
 		Domain: s.ring.Domain(), Provider: s.envelope, Token: s.tokenFor,
 	}
 }

@@ -24,16 +24,25 @@ func (p *program) newStatus() *cobra.Command {
 
 // A statusView is what is known, in JSON.
 type statusView struct {
-	Home      string        `json:"home"`
-	Provider  *providerView `json:"provider"`
-	Expired   bool          `json:"document_expired"`
-	Providers []string      `json:"providers"`
-	Size      uint64        `json:"log_size"`
-	Head      string        `json:"log_head_time,omitempty"`
-	Window    string        `json:"monitoring_window"`
-	Labels    []statusLabel `json:"labels"`
-	Contacts  []contactView `json:"contacts"`
-	Refused   *refusedView  `json:"refused,omitempty"`
+	Home      string         `json:"home"`
+	Provider  *providerView  `json:"provider"`
+	Expired   bool           `json:"document_expired"`
+	Providers []string       `json:"providers"`
+	Size      uint64         `json:"log_size"`
+	Head      string         `json:"log_head_time,omitempty"`
+	Window    string         `json:"monitoring_window"`
+	Labels    []statusLabel  `json:"labels"`
+	Contacts  []contactView  `json:"contacts"`
+	Refused   *refusedView   `json:"refused,omitempty"`
+	Witnessed *witnessedView `json:"witnessed,omitempty"`
+}
+
+// A witnessedView is how much of the log is known to be cosigned, in JSON.
+type witnessedView struct {
+	Size    uint64 `json:"log_size"`
+	Seen    string `json:"seen,omitempty"`             // when that was last seen
+	Waiting uint64 `json:"waiting_log_size,omitempty"` // of a head that no cosigned checkpoint covers yet
+	Since   string `json:"waiting_since,omitempty"`
 }
 
 // A refusedView is the log's being caught, in JSON.
@@ -91,6 +100,7 @@ func (s *session) status() error {
 		v.Size, v.Head = head.Tree.TreeSize, moment(head.Time()).Format(time.RFC3339Nano)
 		s.p.print("log          %d entries, the newest of %s", v.Size, clock(moment(head.Time())))
 	}
+	s.witnessed(v)
 	s.p.print("window       %s: run kith monitor about as often", v.Window)
 	for _, l := range v.Labels {
 		text := label.Display(l.Label)
@@ -146,4 +156,27 @@ func (s *session) labels(v *statusView) error {
 		v.Labels = append(v.Labels, l)
 	}
 	return nil
+}
+
+// witnessed shows how much of the log is known to be cosigned by those whom the
+// policy asks for.
+func (s *session) witnessed(v *statusView) {
+	f, state := s.inForce, s.client.State()
+	if f.Witnesses.Threshold == 0 && f.Auditors.Threshold == 0 {
+		s.p.print("witnessed    your policy asks for nobody's cosignature")
+		return
+	}
+	by := fmt.Sprintf("witnesses: %s; auditors: %s", viewQuorum(&f.Witnesses), viewQuorum(&f.Auditors))
+	v.Witnessed = new(witnessedView)
+	covered, waiting := state.Covered(), state.Pending()
+	if covered == nil {
+		s.p.print("witnessed    nothing yet, by your policy (%s)", by)
+	} else {
+		v.Witnessed.Size, v.Witnessed.Seen = covered.Size, moment(covered.When).Format(time.RFC3339Nano)
+		s.p.print("witnessed    %d entries, as seen %s, by your policy (%s)", covered.Size, clock(moment(covered.When)), by)
+	}
+	if waiting != nil {
+		v.Witnessed.Waiting, v.Witnessed.Since = waiting.Size, moment(waiting.Since).Format(time.RFC3339Nano)
+		s.p.print("waiting      a head of %d entries, seen %s, is under no such checkpoint yet", waiting.Size, clock(moment(waiting.Since)))
+	}
 }

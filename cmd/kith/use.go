@@ -166,18 +166,21 @@ func (u *use) again(ring *keyring.Ring, known, envelope []byte) error {
 
 // A providerView is a provider in JSON.
 type providerView struct {
-	Domain      string   `json:"domain"`
-	Address     string   `json:"address"`
-	Fingerprint string   `json:"fingerprint"`
-	Suite       uint16   `json:"cipher_suite"`
-	Mode        string   `json:"mode"`
-	Version     uint64   `json:"version"`
-	Expires     string   `json:"expires"`
-	Revision    string   `json:"draft_revision"`
-	Auditors    []string `json:"auditors,omitempty"`
-	Witnesses   int      `json:"witnesses,omitempty"`
-	Successor   string   `json:"successor,omitempty"`
-	Retires     string   `json:"retires,omitempty"`
+	Domain           string   `json:"domain"`
+	Address          string   `json:"address"`
+	Fingerprint      string   `json:"fingerprint"`
+	Suite            uint16   `json:"cipher_suite"`
+	Mode             string   `json:"mode"`
+	Version          uint64   `json:"version"`
+	Expires          string   `json:"expires"`
+	Revision         string   `json:"draft_revision"`
+	Auditors         []string `json:"auditors,omitempty"`
+	Witnesses        int      `json:"witnesses,omitempty"`
+	WitnessThreshold int      `json:"witness_threshold,omitempty"`
+	AuditorThreshold int      `json:"auditor_threshold,omitempty"`
+	MaxWitnessLag    string   `json:"max_witness_lag,omitempty"`
+	Successor        string   `json:"successor,omitempty"`
+	Retires          string   `json:"retires,omitempty"`
 }
 
 func viewProvider(d *provider.Document, address string) (*providerView, error) {
@@ -189,6 +192,10 @@ func viewProvider(d *provider.Document, address string) (*providerView, error) {
 		Domain: d.Domain, Address: address, Fingerprint: provider.FingerprintOf(config).String(),
 		Suite: uint16(config.CipherSuite), Mode: modeName(config.Mode), Version: d.Version,
 		Expires: d.Expires.UTC().Format(time.RFC3339), Revision: d.DraftRevision, Witnesses: len(d.Witnesses),
+	}
+	v.WitnessThreshold, v.AuditorThreshold = d.WitnessThreshold, d.AuditorThreshold
+	if d.MaxWitnessLagMS > 0 {
+		v.MaxWitnessLag = keyring.Duration(time.Duration(min(d.MaxWitnessLagMS, 1<<53/1_000_000)) * time.Millisecond).String()
 	}
 	for _, a := range d.Auditors {
 		v.Auditors = append(v.Auditors, a.Name)
@@ -237,6 +244,12 @@ func (p *program) describe(d *provider.Document, address string) error {
 	p.print("mode         %s", modeText(v.Mode))
 	for _, a := range v.Auditors {
 		p.print("auditor      %s", a)
+	}
+	if v.AuditorThreshold > 0 {
+		p.print("cosigned     by %d of its auditors", v.AuditorThreshold)
+	}
+	if v.WitnessThreshold > 0 {
+		p.print("witnessed    by %d of its %s, at most %s behind", v.WitnessThreshold, count(v.Witnesses, "witness"), v.MaxWitnessLag)
 	}
 	p.print("document     version %d, good until %s", v.Version, clock(d.Expires))
 	if v.Successor != "" {
