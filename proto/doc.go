@@ -17,3 +17,9 @@ import _ "embed"
 //
 //go:embed openapi.yaml
 var OpenAPI []byte
+
+// OpenAPIAuditor is the HTTP interface of an auditor, in OpenAPI 3.0.3 (YAML). The
+// bodies of sightings and their answers are those of package gossip.
+//
+//go:embed openapi-auditor.yaml
+var OpenAPIAuditor []byte
