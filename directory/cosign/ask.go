@@ -31,8 +31,8 @@ var errAgain = errors.New("another checkpoint is signed")
 // another size each time.
 const maxAsks = 3
 
-// maxAhead is how far a cosigner's clock may be ahead of ours.
-const maxAhead = 5 * time.Minute
+// maxAhead is how far a cosigner's clock may be ahead of ours: clients allow no more.
+const maxAhead = time.Minute
 
 // ask asks for a cosignature of a checkpoint, verifies it, and keeps it.
 func (l *loop) ask(ctx context.Context, r *round) error {

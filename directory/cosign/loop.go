@@ -34,7 +34,19 @@ func newLoop(c *Collector, target Target) (*loop, error) {
 	if target.Address != "" {
 		l.asker, err = newAsker(&c.config, target.Address)
 	}
+	l.recall()
 	return l, err
+}
+
+// recall finds what the cosigner did before the loop began. The caller holds c.mu.
+func (l *loop) recall() {
+	for _, r := range l.c.rounds {
+		for _, sig := range r.signed.Others {
+			if seconds, err := l.witness.Verify(r.Checkpoint, sig); err == nil {
+				l.state.Size, l.state.Time = r.Size, time.Unix(int64(seconds), 0)
+			}
+		}
+	}
 }
 
 func (l *loop) stop() {

@@ -7,9 +7,9 @@ import (
 // A Standing says how a cosigner stands.
 type Standing struct {
 	Target
-	Size     uint64    // of the newest checkpoint it cosigned, in leaves; 0: none since the start
+	Size     uint64    // of the newest checkpoint it is known to have cosigned, in leaves; 0: none
 	Time     time.Time // of that cosignature, by the cosigner's clock
-	Received time.Time // when it came, by ours
+	Received time.Time // when it came, by ours; zero: before the start
 	Asked    time.Time // when it was last asked, by ours
 	Failures uint64    // in a row
 	Failed   uint64    // since the start

@@ -58,7 +58,31 @@ type crew struct {
 	auditors  checkpoint.Quorum
 }
 
+// MaxTargets is how many cosigners a log may have: each of their lines must fit
+// into one note.
+const MaxTargets = 32
+
+// Check reports why nobody could use targets: keys that are none, a threshold that
+// cannot be met, an address that is never asked.
+func Check(t Targets) error {
+	if _, err := newCrew(t); err != nil {
+		return err
+	}
+	for _, x := range t.List {
+		if x.Address == "" {
+			continue
+		}
+		if err := CheckAddress(x.Address); err != nil {
+			return fmt.Errorf("cosign: %s: %w", x.Name, err)
+		}
+	}
+	return nil
+}
+
 func newCrew(t Targets) (*crew, error) {
+	if len(t.List) > MaxTargets {
+		return nil, fmt.Errorf("cosign: %d cosigners, above the limit of %d", len(t.List), MaxTargets)
+	}
 	c := &crew{targets: t}
 	var keys [2][]string
 	for _, x := range t.List {

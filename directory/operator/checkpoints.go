@@ -3,31 +3,25 @@ package operator
 import (
 	"context"
 	"sync"
-	"sync/atomic"
 
 	"github.com/kith-kt/kith/directory"
 	"github.com/kith-kt/kith/directory/auditlog/tiled"
 	"github.com/kith-kt/kith/proto/checkpoint"
 )
 
-// checkpoints hold the newest signed checkpoint of the audit log. What is served
-// changes only when another one is signed.
+// checkpoints sign the audit log.
 type checkpoints struct {
 	signer *checkpoint.Signer
 	mu     sync.Mutex // held while signing
-	size   uint64     // of the newest
-	newest atomic.Pointer[[]byte]
+	size   uint64     // of the newest that was signed; 0: none
 }
 
-// Checkpoint returns the newest signed checkpoint; nil: none was signed.
-func (op *Operator) Checkpoint() []byte {
-	if b := op.checkpoint.newest.Load(); b != nil {
-		return *b
-	}
-	return nil
-}
+// Checkpoint returns the newest signed checkpoint, with the cosignatures it has so
+// far; nil: none was signed.
+func (op *Operator) Checkpoint() []byte { return op.cosigners.Newest() }
 
-// SignCheckpoint signs a checkpoint of the newest head now, unless it has one.
+// SignCheckpoint signs a checkpoint of the newest head now, unless it has one, and
+// lets the cosigners know.
 // All of them are consistent: the store only grows, and the high-water mark saw
 // every head that is signed.
 func (op *Operator) SignCheckpoint() ([]byte, error) {
@@ -40,8 +34,8 @@ func (op *Operator) SignCheckpoint() ([]byte, error) {
 	}
 	defer snap.Release()
 	size := snap.Head().Size
-	if b := c.newest.Load(); b != nil && c.size == size {
-		return *b, nil
+	if c.size == size {
+		return op.Checkpoint(), nil
 	}
 	log, err := tiled.NewAppender(size, directory.HashReader{AuditLog: snap})
 	if err != nil {
@@ -51,9 +45,11 @@ func (op *Operator) SignCheckpoint() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := op.cosigners.Offer(signed); err != nil {
+		return nil, err
+	}
 	c.size = size
-	c.newest.Store(&signed)
-	return signed, nil
+	return op.Checkpoint(), nil
 }
 
 // runCheckpoints signs a checkpoint after the log has grown, and not more often

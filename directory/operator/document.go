@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/kith-kt/kith/directory"
+	"github.com/kith-kt/kith/directory/cosign"
 	"github.com/kith-kt/kith/proto/checkpoint"
 	"github.com/kith-kt/kith/proto/provider"
 	"github.com/kith-kt/kith/proto/wire"
@@ -78,6 +79,9 @@ func ReviseDocument(dir string, now time.Time, life time.Duration, change func(*
 			return err
 		}
 	}
+	if err := cosign.Check(cosign.TargetsOf(&revised)); err != nil {
+		return err
+	}
 	payload, err := revised.Encode()
 	if err != nil {
 		return err
@@ -105,6 +109,7 @@ func (op *Operator) ReloadDocument() error {
 		return fmt.Errorf("%w: version %d after version %d", provider.ErrRollback, next.Version, now.Version)
 	}
 	op.document.Store(next)
+	op.setCosigners(next)
 	op.warnOfExpiry(next)
 	return nil
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/kith-kt/kith/directory"
+	"github.com/kith-kt/kith/directory/cosign"
 	"github.com/kith-kt/kith/directory/httpapi"
 	"github.com/kith-kt/kith/directory/store/embedded"
 	"github.com/kith-kt/kith/internal/daemon"
@@ -37,6 +38,8 @@ type Operator struct {
 	tokens    *directory.Tokens
 	registry  *prometheus.Registry
 	handler   http.Handler
+
+	cosigners *cosign.Collector
 
 	document   atomic.Pointer[document]
 	checkpoint checkpoints
@@ -65,6 +68,9 @@ func Open(dir string, o OpenOptions) (_ *Operator, err error) {
 		return nil, err
 	}
 	if err := op.openLog(); err != nil {
+		return nil, err
+	}
+	if err := op.openCosigners(); err != nil {
 		return nil, err
 	}
 	if op.handler, err = op.newHandler(); err != nil {
@@ -166,6 +172,7 @@ func (op *Operator) newHandler() (http.Handler, error) {
 		Configuration: op.log,
 		Auditor:       op.sequencer,
 		Checkpoint:    op.Checkpoint,
+		Bound:         op.cosigners.Best,
 		Document:      op.Document,
 		Ready:         op.Ready,
 		TokenID: func(secret string) (string, bool) {
@@ -183,7 +190,8 @@ func (op *Operator) newHandler() (http.Handler, error) {
 	})
 }
 
-// Run sequences updates, writes heartbeats and signs checkpoints until ctx ends.
+// Run sequences updates, writes heartbeats, signs checkpoints and collects
+// cosignatures until ctx ends.
 // Updates that were taken before are still committed.
 func (op *Operator) Run(ctx context.Context) error {
 	if op.running.Swap(true) {
@@ -194,7 +202,7 @@ func (op *Operator) Run(ctx context.Context) error {
 	if err := op.sequencer.Heartbeat(ctx); err != nil {
 		return err
 	}
-	return daemon.All(ctx, op.sequencer.Run, op.runCheckpoints)
+	return daemon.All(ctx, op.sequencer.Run, op.runCheckpoints, op.cosigners.Run)
 }
 
 // Close closes everything. Run must have returned.

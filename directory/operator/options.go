@@ -2,6 +2,7 @@ package operator
 
 import (
 	"crypto/rand"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -108,6 +109,11 @@ type OpenOptions struct {
 	// CheckpointInterval is the least time between two signed checkpoints of
 	// the audit log. Default 10 s, the least that witnesses are asked to bear.
 	CheckpointInterval time.Duration
+	// CosignTimeout bounds how long a witness or auditor may take to cosign a
+	// checkpoint. Default 10 s.
+	CosignTimeout time.Duration
+	// CosignTLS changes how https is spoken with them. Default: the system's roots.
+	CosignTLS *tls.Config
 	// CachedProofs is how many VRF proofs are kept in memory, about 180 bytes
 	// each. Default 262144.
 	CachedProofs int
