@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/kith-kt/kith/directory/operator"
+	"github.com/kith-kt/kith/proto/provider"
 	"github.com/kith-kt/kith/proto/treemath"
 )
 
@@ -295,6 +296,18 @@ func TestEveryone(t *testing.T) {
 	v[1].Set(nil)
 	if _, status := get(t, v[1].Address); status != http.StatusServiceUnavailable {
 		t.Error(status)
+	}
+}
+
+// TestOthersDocument: the document is another's, and the rest is not.
+func TestOthersDocument(t *testing.T) {
+	word := func(s string) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte(s)) })
+	}
+	_, v := views(t, 1)
+	v[0].Set(WithDocument(word("a"), word("b")))
+	if d, rest := string(wantGet(t, v[0].Address+provider.Path)), string(wantGet(t, v[0].Address+checkpointPath)); d != "b" || rest != "a" {
+		t.Error(d, rest)
 	}
 }
 

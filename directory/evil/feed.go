@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+
+	"github.com/kith-kt/kith/proto/provider"
 )
 
 const (
@@ -78,4 +80,16 @@ func Frozen(honest http.Handler) (http.Handler, error) {
 		w.WriteHeader(frozen.status)
 		w.Write(frozen.body.Bytes())
 	}), nil
+}
+
+// WithDocument serves everything from honest but the provider document, which is
+// that of another handler.
+func WithDocument(honest, of http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == provider.Path {
+			of.ServeHTTP(w, r)
+			return
+		}
+		honest.ServeHTTP(w, r)
+	})
 }
