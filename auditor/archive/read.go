@@ -130,6 +130,9 @@ func (a *Archive) Tile(t checkpoint.Tile) ([]byte, error) {
 	return out.Bytes(), nil
 }
 
+// Hashes returns the hashes of the audit log as far as it is committed now.
+func (a *Archive) Hashes() tlog.HashReader { return a.reader(a.tree()) }
+
 // Each calls f with the leaves of the positions [lo, hi), in order, until it
 // returns an error.
 func (a *Archive) Each(lo, hi uint64, f func(checkpoint.Leaf) error) error {

@@ -57,9 +57,9 @@ type Log struct {
 	Former []checkpoint.Digest
 }
 
-// configured returns which Configuration a leaf is of, counted from the oldest, if
+// Configured returns which Configuration a leaf is of, counted from the oldest, if
 // it may come after a leaf of the one numbered last; else false.
-func (l *Log) configured(last int, leaf checkpoint.Digest) (int, bool) {
+func (l *Log) Configured(last int, leaf checkpoint.Digest) (int, bool) {
 	for i := last; i <= len(l.Former); i++ {
 		if i == len(l.Former) && leaf == l.Digest || i < len(l.Former) && leaf == l.Former[i] {
 			return i, true

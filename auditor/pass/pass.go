@@ -160,23 +160,38 @@ func (p *Pass) walk(ctx context.Context, r *Result, tree *tiles) error {
 	return nil
 }
 
+// Read gives Leaf the leaves from Have on that stand under a checkpoint, which the
+// caller trusts. It audits nothing.
+func (p *Pass) Read(ctx context.Context, c checkpoint.Checkpoint) error {
+	return p.leaves(ctx, c.Size, newTiles(ctx, p.Source, c), func(*checkpoint.Leaf) error { return nil })
+}
+
 // fill gives Leaf what it does not have of the log as far as it was audited.
 func (p *Pass) fill(ctx context.Context, s auditor.State, tree *tiles) error {
 	if p.Leaf == nil {
 		return nil
 	}
-	for pos := p.Have; pos < s.Size(); {
+	return p.leaves(ctx, s.Size(), tree, func(leaf *checkpoint.Leaf) error {
+		if leaf.Position == s.Size()-1 && (leaf.Root != s.Root() || leaf.PrefixRoot != s.PrefixRoot()) {
+			return fmt.Errorf("%w: the log has another root at size %d", ErrProgress, s.Size())
+		}
+		return nil
+	})
+}
+
+func (p *Pass) leaves(ctx context.Context, size uint64, tree *tiles, check func(*checkpoint.Leaf) error) error {
+	for pos := p.Have; pos < size; {
 		b, err := tree.bundle(pos)
 		if err != nil {
 			return err
 		}
-		for ; pos < min(s.Size(), b.first+uint64(len(b.leaves))); pos++ {
+		for ; pos < min(size, b.first+uint64(len(b.leaves))); pos++ {
 			if err := ctx.Err(); err != nil {
 				return err
 			}
 			i := pos - b.first
-			if pos == s.Size()-1 && (b.leaves[i].Root != s.Root() || b.leaves[i].PrefixRoot != s.PrefixRoot()) {
-				return fmt.Errorf("%w: the log has another root at size %d", ErrProgress, s.Size())
+			if err := check(&b.leaves[i]); err != nil {
+				return err
 			}
 			if err := p.Leaf(pos, b.encoded[i], nil); err != nil {
 				return err
@@ -192,7 +207,7 @@ func (p *Pass) entry(from Progress, leaf *checkpoint.Leaf, update []byte) (to Pr
 	bad := func(kind Kind, err error) (Progress, uint64, error) {
 		return from, 0, &Misbehaviour{Kind: kind, Entry: s.Size(), Err: err}
 	}
-	configured, ok := p.Log.configured(from.Configured, leaf.Configuration)
+	configured, ok := p.Log.Configured(from.Configured, leaf.Configuration)
 	if !ok {
 		return bad(Reconfigured, ErrConfiguration)
 	}

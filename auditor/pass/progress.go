@@ -76,7 +76,7 @@ func ParseProgress(b []byte, l *Log) (p Progress, err error) {
 		rest = rest[4:]
 	case magic1:
 		var known bool
-		if p.Configured, known = l.configured(0, digest()); !known {
+		if p.Configured, known = l.Configured(0, digest()); !known {
 			return Progress{}, ErrOtherLog
 		}
 	default:

@@ -33,6 +33,12 @@ func newTiles(ctx context.Context, s Source, c checkpoint.Checkpoint) *tiles {
 	}
 }
 
+// Hashes reads hashes of the audit log under a checkpoint from the tiles of a
+// Source. All that it returns stands under the checkpoint.
+func Hashes(ctx context.Context, s Source, c checkpoint.Checkpoint) tlog.HashReader {
+	return newTiles(ctx, s, c).hashes()
+}
+
 // A readError is a tile that could not be read: no fault of the log.
 type readError struct{ err error }
 

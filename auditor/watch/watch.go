@@ -14,66 +14,240 @@ package watch
 
 import (
 	"context"
-	"io"
-	"log/slog"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
 	"time"
 
+	"github.com/kith-kt/kith/auditor/archive"
+	"github.com/kith-kt/kith/auditor/feed"
 	"github.com/kith-kt/kith/auditor/pass"
 	"github.com/kith-kt/kith/proto/provider"
 )
 
-// Defaults of Options.
-const (
-	DefaultPoll     = 10 * time.Second
-	DefaultPatience = 2 * time.Minute
-)
+// A Watch is one auditor at one provider.
+type Watch struct {
+	o        Options
+	folder   *folder
+	temp     bool // the folder goes with Close
+	source   Source
+	archive  *archive.Archive
+	headKey  *key      // nil: none
+	cosigner *cosigner // nil: none
+	clock    *clock
+	name     string // the provider's domain
 
-// A Source is where a provider's log is read, and the provider's document.
-// Nothing it returns is trusted. A *feed.Feed is one; a Source that also has the
-// method of HeadTaker is handed the heads that are signed.
-type Source interface {
-	pass.Source
-	// Document returns the signed provider document.
-	Document(ctx context.Context) ([]byte, error)
-	// Address returns where all that is read, for people.
-	Address() string
-	// Close ends idle connections.
-	Close()
+	passing chan struct{} // holds one token: whoever has it makes a pass
+	// Of whoever makes a pass.
+	progress  pass.Progress
+	saved     pass.Progress
+	savedSize uint64
+	savedAt   time.Time
+	posted    uint64
+	updates   *updates
+	trouble   trouble
+	refreshed bool // the document was read by Open
+
+	mu       sync.Mutex
+	log      *pass.Log // also written by whoever makes a pass
+	pinned   *provider.Pinned
+	envelope []byte
+	status   Status
+	findings []Finding
+	pending  map[string][]string // alerts not told yet, by finding
+	final    *Misbehaved
+	caught   chan struct{} // closed with final
+	audited  []byte        // signed checkpoint of all that was audited
+	// cosignedNote is that of cosigned, for readers who do not wait for a signer.
+	cosignedNote []byte
+	grown        chan struct{} // closed and replaced when a pass ends
+
+	cosigning sync.Mutex
+	cosigned  cosigned
 }
 
-// A HeadTaker takes heads that the auditor signed, as a provider does.
-type HeadTaker interface {
-	PutHead(ctx context.Context, head []byte) error
+// ErrLost is a folder that has signed something and no longer knows what it audited.
+var ErrLost = errors.New("the file progress is gone, though heads or checkpoints were signed after it")
+
+// ErrOther is a provider whose log is not the one expected, or pinned.
+var ErrOther = errors.New("it is of another log")
+
+// Open opens a Watch. The folder is locked until Close. Without a folder it reads
+// the provider's document.
+func Open(ctx context.Context, o Options) (w *Watch, err error) {
+	o.setDefaults()
+	w = &Watch{
+		o: o, clock: newClock(o.Now, o.monotonic), passing: make(chan struct{}, 1), caught: make(chan struct{}), grown: make(chan struct{}),
+		pending: map[string][]string{},
+	}
+	w.passing <- struct{}{}
+	defer func() {
+		if err != nil {
+			w.Close()
+		}
+	}()
+	if o.Dir == "" {
+		err = w.openTemporary(ctx)
+	} else {
+		err = w.openFolder()
+	}
+	if err != nil {
+		return nil, err
+	}
+	w.name = w.pinned.Document.Domain
+	if w.log, err = pass.NewLog(w.pinned.Document); err != nil {
+		return nil, err
+	}
+	if err := w.resume(); err != nil {
+		return nil, err
+	}
+	w.begin()
+	return w, nil
 }
 
-// Options say what a Watch does. Without Dir it needs an Address or a Source.
-type Options struct {
-	Dir     string // folder that Init made; "": a temporary one, gone after Close
-	Address string // of the provider; "": as the folder has it
-	Source  Source // nil: HTTP at Address
-
-	// Expect refuses every log but the one with this fingerprint; nil: none.
-	Expect *provider.Fingerprint
-	// Evidence is the folder for evidence; "": "evidence" in Dir, or the working
-	// folder where there is no Dir.
-	Evidence string
-
-	Poll     time.Duration // between two passes of Run; 0: DefaultPoll
-	Patience time.Duration // how long a provider may stall before that is a finding; 0: DefaultPatience
-
-	// Alerts are told of every finding, once; what an alert could not be told is
-	// tried again, also after a restart.
-	Alerts []Alert
-	// Agent, if not nil, finds the keys that are not files of Dir but held by an
-	// agent, by the names in Dir.
-	Agent KeyHolder
-
-	Now    func() time.Time // nil: time.Now
-	Rand   io.Reader        // nil: crypto/rand
-	Logger *slog.Logger     // nil: nothing is logged
-	// Each is told after every audited entry how far a pass is; nil: nobody is.
-	Each func(done, size uint64)
+// openFolder opens the folder and what it says of the provider.
+func (w *Watch) openFolder() (err error) {
+	if w.folder, err = openFolder(w.o.Dir, false); err != nil {
+		return err
+	}
+	if w.envelope, err = w.folder.read(documentFile); err != nil {
+		return err
+	}
+	if w.pinned, err = provider.Reopen(w.envelope); err != nil {
+		return fmt.Errorf("%s: %w", w.folder.path(documentFile), err)
+	}
+	found, err := w.pinned.Document.Fingerprint()
+	if err != nil {
+		return err
+	}
+	if w.o.Expect != nil && found != *w.o.Expect {
+		return fmt.Errorf("%w: the folder is of the log with fingerprint %s, and not the one you gave", ErrOther, found)
+	}
+	if w.headKey, err = w.folder.headKey(w.o.Agent); err != nil {
+		return err
+	}
+	if w.cosigner, err = w.folder.cosigner(w.o.Agent); err != nil {
+		return err
+	}
+	if w.source = w.o.Source; w.source != nil {
+		return nil
+	}
+	if w.o.Address == "" {
+		if w.o.Address, err = w.folder.address(); err != nil {
+			return err
+		}
+	}
+	w.source, err = feed.New(w.o.Address, feed.Options{})
+	return err
 }
 
-// An Alert tells somebody of a finding. What it returns an error for is tried again.
-type Alert func(ctx context.Context, f Finding) error
+// openTemporary reads what a provider says about itself, and makes a folder that
+// goes with Close.
+func (w *Watch) openTemporary(ctx context.Context) (err error) {
+	if w.source = w.o.Source; w.source == nil {
+		if w.source, err = feed.New(w.o.Address, feed.Options{}); err != nil {
+			return err
+		}
+	}
+	if w.pinned, w.envelope, err = contact(ctx, w.source, w.o.Expect, w.o.Now()); err != nil {
+		return err
+	}
+	w.refreshed = true
+	dir, err := os.MkdirTemp("", "kith-auditor-*")
+	if err != nil {
+		return err
+	}
+	w.folder, w.temp = &folder{dir: dir}, true
+	return w.folder.write(documentFile, w.envelope)
+}
+
+// resume reads how far the auditor was.
+func (w *Watch) resume() (err error) {
+	w.progress = w.log.Begin()
+	b, err := w.folder.read(progressFile)
+	if err != nil {
+		return err
+	}
+	if b != nil {
+		if w.progress, err = pass.ParseProgress(b, w.log); err != nil {
+			return fmt.Errorf("%s: %w", w.folder.path(progressFile), err)
+		}
+		w.saved, w.savedSize = w.progress, w.progress.State.Size()
+	}
+	if err := w.loadCosigned(); err != nil {
+		return err
+	}
+	if b == nil {
+		head, err := w.folder.lastHead()
+		if err != nil {
+			return err
+		}
+		if head != nil || w.cosigned.note != nil {
+			return ErrLost
+		}
+	}
+	if err := w.loadFindings(); err != nil {
+		return err
+	}
+	if w.audited, err = w.folder.read(checkpointFile); err != nil {
+		return err
+	}
+	if w.archive, err = archive.Open(w.folder.path(archiveFolder)); err != nil {
+		return err
+	}
+	if w.audited != nil {
+		if signed, err := w.log.Verifier.Open(w.audited); err != nil || signed.Size > w.archive.Size() {
+			w.audited = nil // it is made again by the next pass
+		}
+	}
+	w.updates, err = openUpdates(w.folder.path(updatesFolder))
+	return err
+}
+
+// Close closes the files and gives the folder back.
+func (w *Watch) Close() error {
+	var errs []error
+	if w.source != nil {
+		w.source.Close()
+	}
+	if w.updates != nil {
+		errs = append(errs, w.updates.close())
+	}
+	if w.archive != nil {
+		errs = append(errs, w.archive.Close())
+	}
+	if w.folder != nil && w.temp {
+		errs = append(errs, os.RemoveAll(w.folder.dir))
+	} else if w.folder != nil {
+		w.folder.close()
+	}
+	return errors.Join(errs...)
+}
+
+// Archive returns what was audited. It is readable until Close.
+func (w *Watch) Archive() *archive.Archive { return w.archive }
+
+// Log returns what is pinned of the log at present.
+func (w *Watch) Log() *pass.Log {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.log
+}
+
+// Document returns the pinned provider document and the envelope it came in.
+func (w *Watch) Document() (*provider.Pinned, []byte) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.pinned, w.envelope
+}
+
+// Checkpoint returns the newest signed checkpoint up to which all was audited; nil:
+// none yet. The archive has all that stands under it.
+func (w *Watch) Checkpoint() []byte {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.audited
+}
+
+func (w *Watch) domain() string { return w.name }
