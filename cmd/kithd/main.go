@@ -86,9 +86,11 @@ func newRoot() *cobra.Command {
 		newStatusCommand(),
 		newCheckCommand(),
 		newBackupCommand(),
+		newExportAuditCommand(),
 		newRestoreCommand(),
 		newFingerprintCommand(),
 		newDocumentCommand(),
+		newSetWitnessesCommand(),
 		newDemoCommand(),
 		newBenchCommand(),
 	)
