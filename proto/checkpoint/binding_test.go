@@ -288,6 +288,15 @@ func TestBindingEncodingIsStrict(t *testing.T) {
 			t.Errorf("%s: %d bytes", what, len(got))
 		}
 	}
+	// Full subtrees alone, or elements alone.
+	lists := len(encoded) - 32*(len(good.FullSubtrees)+len(good.Elements)) - 2
+	subtrees := encoded[lists : lists+1+32*len(good.FullSubtrees)]
+	elements := encoded[lists+len(subtrees):]
+	for _, tail := range [][]byte{append(bytes.Clone(subtrees), 0), append([]byte{0}, elements...)} {
+		if b, err := ParseBinding(append(bytes.Clone(encoded[:lists]), tail...)); !errors.Is(err, ErrMalformed) {
+			t.Errorf("%+v, %v", b, err)
+		}
+	}
 	// Every byte of a binding matters.
 	for i := range encoded {
 		bent := bytes.Clone(encoded)

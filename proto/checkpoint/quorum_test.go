@@ -2,6 +2,8 @@ package checkpoint
 
 import (
 	"bytes"
+	"encoding/base64"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"math"
@@ -257,6 +259,18 @@ func TestAddCosignatures(t *testing.T) {
 	if s := mustOpen(t, verifier, two); len(s.Others) != 2 {
 		t.Errorf("%+v", s)
 	}
+	// A line under the log's own name and key ID does not take the place of its
+	// signature.
+	_, _, _, id, err := decodeKey(signer.VerifierKey())
+	if err != nil {
+		t.Fatal(err)
+	}
+	forged := append(binary.BigEndian.AppendUint32(nil, id), make([]byte, ed25519Line-4)...)
+	three, err := AddCosignatures(msg, []byte(linePrefix+testOrigin+" "+base64.StdEncoding.EncodeToString(forged)+"\n"))
+	if err != nil || !bytes.HasPrefix(three, msg) {
+		t.Fatalf("%q, %v", three, err)
+	}
+	mustOpen(t, verifier, three)
 	logLine := msg[bytes.Index(msg, []byte("\n\n"))+2:]
 	for what, line := range map[string][]byte{
 		"the log's signature":  logLine,
