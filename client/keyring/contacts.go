@@ -91,6 +91,10 @@ func (r *Ring) SaveEvidenceFile(kind string, b []byte) (path string, err error) 
 	return r.saveEvidence(kind, b, ".evidence")
 }
 
+// SaveDetached keeps the update that an evidence file commits to and that is too
+// large for it, beside it.
+func (r *Ring) SaveDetached(path string, update []byte) error { return writePrivate(path+".update", update) }
+
 func (r *Ring) saveEvidence(kind string, b []byte, extension string) (path string, err error) {
 	dir := filepath.Join(r.dir, evidenceDir)
 	if err := makePrivate(dir); err != nil {

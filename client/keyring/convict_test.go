@@ -2,27 +2,15 @@ package keyring_test
 
 import (
 	"bytes"
-	"encoding/base64"
 	"errors"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/kith-kt/kith/client/keyring"
 	"github.com/kith-kt/kith/proto/provider"
 )
-
-// publicOf is the public key of an Ed25519 verifier key.
-func publicOf(t *testing.T, vkey string) []byte {
-	t.Helper()
-	b, err := base64.StdEncoding.DecodeString(strings.SplitN(vkey, "+", 3)[2])
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b[1:]
-}
 
 // TestConvicted: a log that was caught is refused for ever, also after its user has
 // moved to another log and back, until the very evidence is forgiven.

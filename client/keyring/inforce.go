@@ -1,9 +1,6 @@
 package keyring
 
 import (
-	"bytes"
-	"crypto/ed25519"
-	"encoding/base64"
 	"fmt"
 	"slices"
 	"strings"
@@ -136,11 +133,23 @@ func (q *Quorum) among(named []string) (checkpoint.Quorum, error) {
 	return all, err
 }
 
-// Believes reports whether the user relies on an auditor with this Ed25519 key: a
-// policy file asks for auditors, and it is one of them. What the provider names
-// in its document is its own choice, and no reason to believe.
-func (f *InForce) Believes(public []byte) bool {
-	return f.From["auditors"] != FromDocument && slices.ContainsFunc(f.Auditors.Of, func(w *checkpoint.Witness) bool { return keyOf(w.Key(), public) })
+// Believes reports whether the user relies on the auditor with a verifier key, so
+// that what it attests counts: a policy file asks for auditors, and it is one of
+// them, under whatever name. What the provider names in its document is its own
+// choice, and no reason to believe.
+func (f *InForce) Believes(vkey string) bool {
+	key := keyPart(vkey)
+	return f.From["auditors"] != FromDocument && key != "" &&
+		slices.ContainsFunc(f.Auditors.Of, func(w *checkpoint.Witness) bool { return keyPart(w.Key()) == key })
+}
+
+// keyPart is the part of a note verifier key, name+hash+base64, that holds the key.
+func keyPart(vkey string) string {
+	parts := strings.SplitN(vkey, "+", 3)
+	if len(parts) != 3 {
+		return ""
+	}
+	return parts[2]
 }
 
 // Loosens lists the parts in which a policy asks for less than before, by the names
@@ -167,13 +176,3 @@ func (f *InForce) Loosens(before *InForce) (names []string) {
 	note("gossip", f.GossipOff && !before.GossipOff)
 	return names
 }
-
-// keyOf reports whether a note verifier key is that of an Ed25519 cosigner with a public key.
-func keyOf(vkey string, public []byte) bool {
-	_, rest, _ := strings.Cut(vkey, "+")
-	_, encoded, _ := strings.Cut(rest, "+")
-	b, err := base64.StdEncoding.DecodeString(encoded)
-	return err == nil && len(public) == ed25519.PublicKeySize && bytes.Equal(b, append([]byte{algCosignature}, public...))
-}
-
-const algCosignature = 4 // type byte of the key of an Ed25519 cosigner (C2SP tlog-cosignature)

@@ -42,6 +42,7 @@ func (s *session) keep(err error, name string) error {
 		saved := &client.Saved{Provider: s.envelope, Log: s.log, Prior: alone(s.client.State(), name)}
 		evidence = saved.Append(nil)
 	}
+	s.exhibitInto(f, m, evidence)
 	for _, b := range [][]byte{evidence, m.Against} {
 		if b == nil {
 			continue
@@ -56,6 +57,25 @@ func (s *session) keep(err error, name string) error {
 		}
 	}
 	return f
+}
+
+// exhibitInto adds an evidence file to what is kept of a finding. If it proves the
+// finding to anybody, the log is refused from now on.
+func (s *session) exhibitInto(f *failure, m *client.Misbehaviour, saved []byte) {
+	x, err := s.exhibit(m, saved)
+	if x == nil || err != nil {
+		return // what was asked and answered is kept all the same
+	}
+	path, refused, err := s.convict(x, "found by yourself")
+	if err != nil {
+		s.p.warn("the evidence was not saved: %s", plain(err))
+	}
+	if path != "" {
+		f.evidence = append(f.evidence, path)
+	}
+	if refused {
+		f.hint = "the log is refused from now on, and anybody can verify the evidence: kith verify " + path + "; ask your provider over another channel, and accept its next log with: kith use --accept URL"
+	}
 }
 
 // stranger reports whether what answers now does not even say that it is the log

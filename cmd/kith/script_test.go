@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"os"
+	"path/filepath"
 	"strconv"
 	"testing"
 	"time"
@@ -32,7 +33,7 @@ func TestScripts(t *testing.T) {
 		RequireExplicitExec: true,
 		Setup:               newWorld,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"provider": in((*world).provider), // new [KIND], honest, down, evil KIND
+			"provider": in((*world).provider), // new [KIND], honest, down, fork, other, evil KIND
 			"import":   in((*world).imports),  // LABEL FILE: the provider vouches for an SSH key
 			"intrude":  in((*world).intrude),  // LABEL FILE: somebody else takes the label
 			"erase":    in((*world).erase),    // LABEL VERSION
@@ -42,6 +43,7 @@ func TestScripts(t *testing.T) {
 			"sshkey":   in((*world).sshKey),   // LABEL FILE
 			"openpgp":  in((*world).openPGP),  // ADDRESS FILE
 			"cosigner": cosigner,              // NAME VARIABLE: its verifier key
+			"thefile":  theFile,               // FOLDER PREFIX VARIABLE: the name of its one file that begins so
 			"flip":     flip,                  // FILE OFFSET
 			"exits":    exits,                 // CODE COMMAND...
 		},
@@ -108,4 +110,17 @@ func cosigner(ts *testscript.TestScript, neg bool, args []string) {
 	_, vkey, err := checkpoint.GenerateCosigner(rand.Reader, args[0])
 	ts.Check(err)
 	ts.Setenv(args[1], vkey)
+}
+
+// theFile puts the name of the one file in a folder that begins with a prefix into a variable.
+func theFile(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("%v", errUsage)
+	}
+	found, err := filepath.Glob(filepath.Join(ts.MkAbs(args[0]), args[1]+"*"))
+	ts.Check(err)
+	if len(found) != 1 {
+		ts.Fatalf("%d files, not one: %v", len(found), found)
+	}
+	ts.Setenv(args[2], filepath.Base(found[0]))
 }

@@ -27,7 +27,9 @@ func (p *program) newVerify() *cobra.Command {
 asks nobody. The log must be one that you use, or the one with the --fingerprint you
 give: anybody can make a log.
 
-The file may come from kith lookup --save-proof, or be evidence that kith kept.`,
+The file may come from kith lookup --save-proof, or be evidence: that which kith kept,
+or an evidence file that somebody made, an auditor for example. Such a file is shown,
+and if it proves that a log which you use was caught, that log is refused from then on.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var f *provider.Fingerprint
@@ -51,6 +53,9 @@ func (p *program) verify(ctx context.Context, path string, expect *provider.Fing
 	b, err := p.readFile(path, maxProof)
 	if err != nil {
 		return err
+	}
+	if isEvidence(b) {
+		return p.verifyEvidence(ctx, path, b, expect)
 	}
 	saved, verdict, err := client.VerifySaved(b)
 	if saved == nil {

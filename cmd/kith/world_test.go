@@ -42,9 +42,16 @@ type world struct {
 	front  evil.Switch
 	server *httptest.Server
 	ahead  atomic.Int64 // of the provider's clock, in ns
+	running
+	other running // a fork of the log, under the same keys
+	made  int
+}
+
+// A running is a log that is open.
+type running struct {
+	folder string
 	op     *operator.Operator
 	stop   func() error
-	made   int
 }
 
 func newWorld(e *testscript.Env) error {
@@ -66,11 +73,20 @@ func (w *world) open() error {
 
 func (w *world) close() {
 	w.server.Close()
-	if w.stop != nil {
-		if err := w.stop(); err != nil {
+	for _, r := range []*running{&w.running, &w.other} {
+		if err := r.close(); err != nil {
 			panic(err)
 		}
 	}
+}
+
+func (r *running) close() error {
+	if r.stop == nil {
+		return nil
+	}
+	stop := r.stop
+	r.stop = nil
+	return stop()
 }
 
 func (w *world) now() time.Time { return time.Now().Add(time.Duration(w.ahead.Load())) }
@@ -86,11 +102,10 @@ func (w *world) fresh(ts *testscript.TestScript, o operator.Options) error {
 
 // start is fresh; it returns the fingerprint of the log.
 func (w *world) start(o operator.Options) (string, error) {
-	if w.stop != nil {
-		if err := w.stop(); err != nil {
+	for _, r := range []*running{&w.running, &w.other} {
+		if err := r.close(); err != nil {
 			return "", err
 		}
-		w.stop = nil
 	}
 	w.made++
 	dir := filepath.Join(w.dir, fmt.Sprint(w.made))
@@ -102,23 +117,56 @@ func (w *world) start(o operator.Options) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	if w.running, err = w.run(dir); err != nil {
+		return "", err
+	}
+	w.front.Set(w.op.Handler())
+	return made.Fingerprint.String(), nil
+}
+
+// fork makes a second log of the provider, which goes on by itself.
+func (w *world) fork() error {
+	if err := w.running.close(); err != nil {
+		return err
+	}
+	w.made++
+	dir := filepath.Join(w.dir, fmt.Sprint(w.made))
+	if err := evil.Copy(w.folder, dir); err != nil {
+		return err
+	}
+	var err error
+	if w.running, err = w.run(w.folder); err != nil {
+		return err
+	}
+	if w.other, err = w.run(dir); err != nil {
+		return err
+	}
+	w.front.Set(w.op.Handler())
+	return nil
+}
+
+// swap puts the other log behind the address.
+func (w *world) swap() {
+	w.running, w.other = w.other, w.running
+	w.front.Set(w.op.Handler())
+}
+
+// run opens a data folder.
+func (w *world) run(dir string) (running, error) {
 	op, err := operator.Open(dir, operator.OpenOptions{Interval: time.Millisecond, Now: w.now})
 	if err != nil {
-		return "", err
+		return running{}, err
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	ran := make(chan error, 1)
 	go func() { ran <- op.Run(ctx) }()
-	w.op = op
-	w.stop = func() error {
+	return running{dir, op, func() error {
 		cancel()
 		if err := <-ran; err != nil && ctx.Err() == nil {
 			return err
 		}
 		return op.Close()
-	}
-	w.front.Set(op.Handler())
-	return made.Fingerprint.String(), nil
+	}}, nil
 }
 
 func (w *world) provider(ts *testscript.TestScript, args []string) error {
@@ -133,6 +181,10 @@ func (w *world) provider(ts *testscript.TestScript, args []string) error {
 		return w.fresh(ts, operator.Options{Suite: operator.SuiteP256})
 	case "new private":
 		return w.fresh(ts, operator.Options{Search: operator.SearchToken})
+	case "fork":
+		return w.fork()
+	case "other":
+		w.swap()
 	case "honest":
 		w.front.Set(w.op.Handler())
 	case "down":
