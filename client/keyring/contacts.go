@@ -93,7 +93,9 @@ func (r *Ring) SaveEvidenceFile(kind string, b []byte) (path string, err error) 
 
 // SaveDetached keeps the update that an evidence file commits to and that is too
 // large for it, beside it.
-func (r *Ring) SaveDetached(path string, update []byte) error { return writePrivate(path+".update", update) }
+func (r *Ring) SaveDetached(path string, update []byte) error {
+	return writePrivate(path+".update", update)
+}
 
 func (r *Ring) saveEvidence(kind string, b []byte, extension string) (path string, err error) {
 	dir := filepath.Join(r.dir, evidenceDir)
