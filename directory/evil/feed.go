@@ -21,11 +21,18 @@ func WithoutFeed(honest http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		path := r.URL.Path
 		if strings.HasPrefix(path, "/audit/") || strings.HasPrefix(path, "/log/") && path != checkpointPath {
-			http.NotFound(w, r)
+			notThere(honest, w, r)
 			return
 		}
 		honest.ServeHTTP(w, r)
 	})
+}
+
+// notThere has a directory say in its own way that it has no such thing.
+func notThere(honest http.Handler, w http.ResponseWriter, r *http.Request) {
+	r = r.Clone(r.Context())
+	r.URL.Path, r.URL.RawQuery = "/nothing", ""
+	honest.ServeHTTP(w, r)
 }
 
 // WithStalledFeed serves everything, and checkpoints that grow; but for the log
@@ -33,7 +40,7 @@ func WithoutFeed(honest http.Handler) http.Handler {
 func WithStalledFeed(honest http.Handler, size uint64) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasPrefix(r.URL.Path, "/log/updates/") {
-			http.NotFound(w, r)
+			notThere(honest, w, r)
 			return
 		}
 		if r.URL.Path != updatesPath {
