@@ -250,6 +250,23 @@ func TestBindingLeafCannotLookYounger(t *testing.T) {
 	}
 }
 
+// TestBindingOfForkWithTheSameLastEntry: witnesses saw another log, which has the
+// same entry where the checkpoint ends.
+func TestBindingOfForkWithTheSameLastEntry(t *testing.T) {
+	ours, theirs := newTestWorld(t, 8, 1), newTestWorld(t, 8, 2)
+	for range 10 {
+		entry := wire.LogEntry{Timestamp: 8_000, PrefixTree: wire.HashValue{1}}
+		ours.add(t, entry, nil)
+		theirs.add(t, entry, nil)
+	}
+	b := ours.bind(t, 11, 18)
+	forged := theirs.bind(t, 11, 18)
+	b.Checkpoint, b.Leaf, b.Proof = forged.Checkpoint, forged.Leaf, forged.Proof
+	if got, err := b.Verify(ours.verify, testConfig, 18, ours.root(18)); !errors.Is(err, ErrBinding) {
+		t.Errorf("%+v, %v", got, err)
+	}
+}
+
 func TestBindingEncodingIsStrict(t *testing.T) {
 	w := newTestWorld(t, 24, 1)
 	encoded, err := w.bind(t, 13, 21).Append([]byte("before"))
