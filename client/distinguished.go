@@ -2,12 +2,11 @@ package client
 
 import (
 	"cmp"
-	"errors"
-	"fmt"
 	"slices"
 	"time"
 
 	"github.com/kith-kt/kith/proto/combined"
+	"github.com/kith-kt/kith/proto/gossip"
 	"github.com/kith-kt/kith/proto/wire"
 )
 
@@ -114,25 +113,9 @@ func (s *State) DistinguishedHead(n int) *wire.DistinguishedHead {
 
 // The ways two lists of roots do not show the same log.
 var (
-	// ErrIncomparable is two lists of different length, or empty ones.
-	ErrIncomparable = errors.New("lists of roots cannot be compared")
-	// ErrNoOverlap is two lists without a valid overlap: two users see different
-	// logs, or one is far behind the other.
-	ErrNoOverlap = errors.New("no valid overlap of the lists of roots")
+	ErrIncomparable = gossip.ErrIncomparable
+	ErrNoOverlap    = gossip.ErrNoOverlap
 )
 
-// CompareRoots checks that of two lists of roots of equal length, one's end is
-// the other's beginning, with at least one root in common ("Detecting Forks",
-// compare_roots).
-func CompareRoots(a, b []wire.HashValue) error {
-	n := len(a)
-	if n != len(b) || n == 0 {
-		return fmt.Errorf("client: %w: %d and %d roots", ErrIncomparable, len(a), len(b))
-	}
-	for x := range n {
-		if slices.Equal(a[:n-x], b[x:]) || slices.Equal(b[:n-x], a[x:]) {
-			return nil
-		}
-	}
-	return fmt.Errorf("client: %w", ErrNoOverlap)
-}
+// CompareRoots is gossip.CompareRoots.
+func CompareRoots(a, b []wire.HashValue) error { return gossip.CompareRoots(a, b) }

@@ -21,12 +21,14 @@ func (s *Sighting) Append(b []byte) ([]byte, error) {
 		h := &s.Heads[i]
 		w.b = binary.BigEndian.AppendUint64(w.b, h.Size)
 		w.b = append(w.b, h.Root[:]...)
-		w.count("bytes of a signature", len(h.Signature), 255)
+		w.some("signature", h.Signature)
+		w.count("bytes of a signature", len(h.Signature), MaxSignature)
 		w.b = append(w.b, h.Signature...)
 	}
 	w.roots(s.Distinguished)
 	w.count("checkpoints", len(s.Checkpoints), MaxCheckpoints)
 	for _, note := range s.Checkpoints {
+		w.some("checkpoint", note)
 		w.opaque(note)
 	}
 	return w.done(b, MaxSighting)
@@ -40,12 +42,12 @@ func ParseSighting(b []byte) (*Sighting, error) {
 	s.Document = r.opaque()
 	for range r.count("heads", MaxHeads) {
 		h := evidence.SignedHead{Size: r.u64(), Root: r.hash()}
-		h.Signature = r.next(r.count("bytes of a signature", 255))
+		h.Signature = r.some("signature", r.next(r.count("bytes of a signature", MaxSignature)))
 		s.Heads = append(s.Heads, h)
 	}
 	s.Distinguished = r.roots()
 	for range r.count("checkpoints", MaxCheckpoints) {
-		s.Checkpoints = append(s.Checkpoints, r.opaque())
+		s.Checkpoints = append(s.Checkpoints, r.some("checkpoint", r.opaque()))
 	}
 	if err := r.end(); err != nil {
 		return nil, fmt.Errorf("sighting: %w", err)
@@ -111,6 +113,13 @@ func (w *writer) count(what string, n, most int) {
 	w.b = append(w.b, byte(n))
 }
 
+// some refuses what is empty.
+func (w *writer) some(what string, v []byte) {
+	if len(v) == 0 {
+		w.fail("an empty %s", what)
+	}
+}
+
 func (w *writer) opaque(v []byte) {
 	if len(v) >= 1<<24 {
 		w.fail("%d bytes", len(v))
@@ -173,6 +182,14 @@ func (r *reader) next(n int) []byte {
 	return v
 }
 
+// some refuses what is empty.
+func (r *reader) some(what string, v []byte) []byte {
+	if len(v) == 0 {
+		r.fail("an empty %s", what)
+	}
+	return v
+}
+
 func (r *reader) u64() uint64 {
 	if v := r.next(8); v != nil {
 		return binary.BigEndian.Uint64(v)
@@ -201,7 +218,10 @@ func (r *reader) opaque() []byte {
 	if v == nil {
 		return nil
 	}
-	return r.next(int(v[0])<<16 | int(v[1])<<8 | int(v[2]))
+	if n := int(v[0])<<16 | int(v[1])<<8 | int(v[2]); n > 0 {
+		return r.next(n)
+	}
+	return nil
 }
 
 func (r *reader) roots() (roots []wire.HashValue) {

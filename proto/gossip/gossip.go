@@ -15,7 +15,7 @@
 //	struct {
 //	  uint64 tree_size;
 //	  opaque root[32];
-//	  opaque signature<0..2^8-1>;
+//	  opaque signature<1..2^8-1>;
 //	} SignedHead;
 //
 //	struct {
@@ -24,7 +24,7 @@
 //	  Opaque document;              // signed provider document, may be empty
 //	  SignedHead heads<0..16>;      // counts of one byte
 //	  HashValue distinguished<0..10>;
-//	  Opaque checkpoints<0..4>;     // signed notes
+//	  Opaque checkpoints<0..4>;     // signed notes, none of them empty
 //	} Sighting;
 //
 //	struct {
