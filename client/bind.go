@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/kith-kt/kith/proto/checkpoint"
-	"github.com/kith-kt/kith/proto/wire"
+	"github.com/kith-kt/kith/proto/evidence"
 )
 
 // maxCosignatureAhead is by how much a cosignature may be ahead of the user's clock.
@@ -63,7 +63,7 @@ func (c *Client) boundTo(ctx context.Context, now time.Time) (*checkpoint.Bound,
 	if b := c.bound; b != nil && b.Covers && b.Leaf.Position == size-1 && b.Leaf.Root == head.Root && c.enough(b, now) == nil {
 		return b, nil
 	}
-	b, err := c.binding(ctx, signedHead{size, head.Root, head.Tree.Signature})
+	b, err := c.binding(ctx, head.signed())
 	if err != nil {
 		return nil, err
 	}
@@ -80,11 +80,11 @@ func (c *Client) boundTo(ctx context.Context, now time.Time) (*checkpoint.Bound,
 
 // binding asks for the binding of a head that was verified, and verifies it. Its
 // cosignatures are not.
-func (c *Client) binding(ctx context.Context, head signedHead) (*checkpoint.Bound, error) {
+func (c *Client) binding(ctx context.Context, head evidence.SignedHead) (*checkpoint.Bound, error) {
 	if c.config.Binder == nil || c.config.AuditLog == nil {
 		return nil, errors.New("your policy demands cosignatures, and there is nobody to ask for them")
 	}
-	encoded, err := c.config.Binder.Binding(ctx, head.size)
+	encoded, err := c.config.Binder.Binding(ctx, head.Size)
 	if err != nil {
 		return nil, fmt.Errorf("no checkpoint is shown to which the head is bound: %w", err)
 	}
@@ -93,10 +93,10 @@ func (c *Client) binding(ctx context.Context, head signedHead) (*checkpoint.Boun
 		return nil, err
 	}
 	config := checkpoint.DigestOf(c.state.log.encoded)
-	b, err := binding.Verify(c.config.AuditLog, config, head.size, head.root)
+	b, err := binding.Verify(c.config.AuditLog, config, head.Size, head.Root)
 	// The newest entry under the checkpoint may be older than the Configuration.
 	if other, ok := errors.AsType[*checkpoint.ConfigurationError](err); ok && slices.Contains(c.config.Former, other.Have) {
-		b, err = binding.Verify(c.config.AuditLog, other.Have, head.size, head.root)
+		b, err = binding.Verify(c.config.AuditLog, other.Have, head.Size, head.Root)
 	}
 	if contradiction, ok := errors.AsType[*checkpoint.ContradictionError](err); ok {
 		return nil, c.contradicted(contradiction, head)
@@ -106,16 +106,26 @@ func (c *Client) binding(ctx context.Context, head signedHead) (*checkpoint.Boun
 
 // contradicted is the finding that the log signed a head, and its audit log a
 // checkpoint over something else.
-func (c *Client) contradicted(err *checkpoint.ContradictionError, head signedHead) error {
+func (c *Client) contradicted(err *checkpoint.ContradictionError, head evidence.SignedHead) error {
+	leaf := evidence.Included{Leaf: err.Binding.Leaf.Append(nil), Proof: err.Binding.Proof}
 	return &Misbehaviour{Kind: Forked, Err: err,
-		Detail: fmt.Sprintf("it signed one log of %d entries for you, and shows its witnesses another", head.size)}
+		Detail: fmt.Sprintf("it signed one log of %d entries for you, and shows its witnesses another", head.Size),
+		File:   evidenceFile(evidence.NewHeadAndLeaf(c.config.Provider, head, err.Binding.Checkpoint, leaf)),
+	}
 }
 
-// A signedHead is a head that was verified.
-type signedHead struct {
-	size      uint64
-	root      wire.HashValue
-	signature []byte
+// evidenceFile is the encoding of evidence, or nil: there is none without a
+// provider document.
+func evidenceFile(e *evidence.Evidence, err error) []byte {
+	if err != nil {
+		return nil
+	}
+	file, _ := e.Append(nil)
+	return file
+}
+
+func (h *Head) signed() evidence.SignedHead {
+	return evidence.SignedHead{Size: h.Tree.TreeSize, Root: h.Root, Signature: h.Tree.Signature}
 }
 
 // enough checks that a checkpoint has the cosignatures that the policy demands.
@@ -211,12 +221,12 @@ func (c *Client) overdue(ctx context.Context, now time.Time) error {
 	if p == nil || clock(now) < p.Since || duration(clock(now)-p.Since) <= c.config.Policy.lag() {
 		return nil
 	}
-	b, err := c.binding(ctx, signedHead{p.Size, p.Root, p.Signature})
+	b, err := c.binding(ctx, evidence.SignedHead{Size: p.Size, Root: p.Root, Signature: p.Signature})
 	if _, found := errors.AsType[*Misbehaviour](err); found {
 		return err
 	}
 	if err == nil && b.Covers && c.enough(b, now) == nil {
-		c.state = c.state.witnessed(p.Size, wire.HashValue(b.Leaf.Root), now)
+		c.state = c.state.witnessed(p.Size, b.Leaf.Root, now)
 		return nil
 	}
 	return fmt.Errorf("a head of %d entries that you saw %s ago is still under no checkpoint that enough witnesses saw",

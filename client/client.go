@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/kith-kt/kith/proto/checkpoint"
+	"github.com/kith-kt/kith/proto/evidence"
 	"github.com/kith-kt/kith/proto/problem"
 	"github.com/kith-kt/kith/proto/wire"
 )
@@ -184,6 +185,7 @@ func (c *Client) diagnose(ctx context.Context, err error) error {
 	case theirs.Tree.TreeSize == ours.Tree.TreeSize && theirs.Root != ours.Root:
 		finding.Kind = Forked
 		finding.Detail = fmt.Sprintf("it has signed two different logs of %d entries", ours.Tree.TreeSize)
+		finding.File = evidenceFile(evidence.NewTwoHeads(c.config.Provider, ours.signed(), theirs.signed()))
 	case theirs.Tree.TreeSize > ours.Tree.TreeSize && c.broken(ctx):
 		finding.Kind = Forked
 		finding.Detail = fmt.Sprintf("it signs a log of %d entries for newcomers, and cannot show that it continues the %d entries seen before", theirs.Tree.TreeSize, ours.Tree.TreeSize)
