@@ -57,6 +57,9 @@ const (
 	BadRoot        Kind = 10 // a leaf whose log tree root does not follow from the leaf before
 	HeadsDiverge   Kind = 11 // two signed tree heads, of which the greater does not continue the smaller
 	Stated         Kind = 12 // the signed statement of an observer
+	// CheckpointsDiverge is two signed checkpoints, of which the greater does not
+	// continue the smaller.
+	CheckpointsDiverge Kind = 13
 )
 
 // Errors of this package, found with errors.Is.

@@ -11,18 +11,19 @@ var kinds = map[Kind]struct {
 	word string
 	body func() Body
 }{
-	TwoHeads:       {"two-heads", func() Body { return new(TwoHeadsBody) }},
-	TwoCheckpoints: {"two-checkpoints", func() Body { return new(TwoCheckpointsBody) }},
-	TwoLeaves:      {"two-leaves", func() Body { return new(TwoLeavesBody) }},
-	HeadAndLeaf:    {"head-and-leaf", func() Body { return new(HeadAndLeafBody) }},
-	TwoDocuments:   {"two-documents", func() Body { return new(TwoDocumentsBody) }},
-	BadLeaf:        {"bad-leaf", func() Body { return new(BadLeafBody) }},
-	BadTimestamps:  {"bad-timestamps", func() Body { return new(BadTimestampsBody) }},
-	EarlyRemoval:   {"early-removal", func() Body { return new(EarlyRemovalBody) }},
-	BadUpdate:      {"bad-update", func() Body { return new(BadUpdateBody) }},
-	BadRoot:        {"bad-root", func() Body { return new(BadRootBody) }},
-	HeadsDiverge:   {"heads-diverge", func() Body { return new(HeadsDivergeBody) }},
-	Stated:         {"statement", func() Body { return new(Statement) }},
+	TwoHeads:           {"two-heads", func() Body { return new(TwoHeadsBody) }},
+	TwoCheckpoints:     {"two-checkpoints", func() Body { return new(TwoCheckpointsBody) }},
+	TwoLeaves:          {"two-leaves", func() Body { return new(TwoLeavesBody) }},
+	HeadAndLeaf:        {"head-and-leaf", func() Body { return new(HeadAndLeafBody) }},
+	TwoDocuments:       {"two-documents", func() Body { return new(TwoDocumentsBody) }},
+	BadLeaf:            {"bad-leaf", func() Body { return new(BadLeafBody) }},
+	BadTimestamps:      {"bad-timestamps", func() Body { return new(BadTimestampsBody) }},
+	EarlyRemoval:       {"early-removal", func() Body { return new(EarlyRemovalBody) }},
+	BadUpdate:          {"bad-update", func() Body { return new(BadUpdateBody) }},
+	BadRoot:            {"bad-root", func() Body { return new(BadRootBody) }},
+	HeadsDiverge:       {"heads-diverge", func() Body { return new(HeadsDivergeBody) }},
+	CheckpointsDiverge: {"checkpoints-diverge", func() Body { return new(CheckpointsDivergeBody) }},
+	Stated:             {"statement", func() Body { return new(Statement) }},
 }
 
 // String returns the word for a kind: "two-heads".
