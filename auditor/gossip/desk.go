@@ -175,8 +175,12 @@ func (d *Desk) verify(l *log, s *gossip.Sighting, source string) (verified, erro
 	logs := []*log{l}
 	if len(s.Document) > 0 {
 		if v.document = l.sameRoots(s.Document); v.document != nil && v.document != l.pinned {
-			if other, err := newLog(v.document, s.Document); err == nil && other.fingerprint == l.fingerprint {
+			other, err := newLog(v.document, s.Document)
+			switch {
+			case err == nil && other.fingerprint == l.fingerprint:
 				logs = append(logs, other)
+			case err == nil && other.fingerprint == s.Fingerprint:
+				return v, nil // all the rest is of that log; the documents alone can be compared
 			}
 		}
 	}
