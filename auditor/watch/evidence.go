@@ -7,6 +7,9 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
+	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"golang.org/x/mod/sumdb/tlog"
 
@@ -332,10 +335,20 @@ func (w *Watch) state(s *evidence.Statement) (*evidence.Evidence, *evidence.Verd
 	return e, v, err
 }
 
-// short is a text cut to what a statement holds.
+// short is a text as a statement holds it: one line, not too long.
 func short(s string) string {
-	if len(s) > 1000 {
-		s = s[:1000]
+	s = strings.Map(func(r rune) rune {
+		if unicode.IsSpace(r) {
+			return ' '
+		}
+		if !unicode.IsPrint(r) {
+			return -1
+		}
+		return r
+	}, strings.ToValidUTF8(s, ""))
+	for len(s) > 1000 {
+		_, n := utf8.DecodeLastRuneInString(s)
+		s = s[:len(s)-n]
 	}
 	return s
 }

@@ -75,7 +75,7 @@ func (w *Watch) lasts(s *since, now time.Time) bool {
 // feed looks whether what stands under the checkpoint can be read.
 func (w *Watch) feed(fault error, now time.Time) {
 	short := errors.Is(fault, pass.ErrShort)
-	if fault == nil || w.o.Copy || errors.Is(fault, problem.ErrRateLimited) || !short && !absent(fault) {
+	if fault == nil || w.o.Copy || errors.Is(fault, problem.ErrRateLimited) || !short && (w.o.Patience < 0 || !absent(fault)) {
 		w.trouble.feed = since{}
 		return
 	}

@@ -82,9 +82,10 @@ func Open(ctx context.Context, o Options) (w *Watch, err error) {
 		pending: map[string][]string{},
 	}
 	w.passing <- struct{}{}
+	opened := w
 	defer func() {
 		if err != nil {
-			w.Close()
+			opened.Close()
 		}
 	}()
 	if o.Dir == "" {
@@ -138,7 +139,7 @@ func (w *Watch) openFolder() (err error) {
 			return err
 		}
 	}
-	w.source, err = feed.New(w.o.Address, feed.Options{})
+	w.source, err = reach(w.o.Address)
 	return err
 }
 
@@ -146,7 +147,7 @@ func (w *Watch) openFolder() (err error) {
 // goes with Close.
 func (w *Watch) openTemporary(ctx context.Context) (err error) {
 	if w.source = w.o.Source; w.source == nil {
-		if w.source, err = feed.New(w.o.Address, feed.Options{}); err != nil {
+		if w.source, err = reach(w.o.Address); err != nil {
 			return err
 		}
 	}
@@ -160,6 +161,15 @@ func (w *Watch) openTemporary(ctx context.Context) (err error) {
 	}
 	w.folder, w.temp = &folder{dir: dir}, true
 	return w.folder.write(documentFile, w.envelope)
+}
+
+// reach returns the provider at an address.
+func reach(address string) (Source, error) {
+	f, err := feed.New(address, feed.Options{})
+	if err != nil {
+		return nil, err
+	}
+	return f, nil
 }
 
 // resume reads how far the auditor was.

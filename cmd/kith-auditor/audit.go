@@ -8,7 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/kith-kt/kith/auditor"
+	"github.com/kith-kt/kith/auditor/watch"
 )
 
 func (p *program) newAudit() *cobra.Command {
@@ -31,21 +31,23 @@ with the evidence: in DIR/evidence, or in the working folder.`,
 			if err != nil {
 				return err
 			}
-			w, err := p.open(cmd.Context(), address, expect)
+			bar := newProgress(p.err, "auditing")
+			defer bar.end()
+			o := p.watchOptions(p.data, address)
+			o.Expect, o.Each, o.Patience = expect, bar.set, -1
+			w, err := p.open(cmd.Context(), o)
 			if err != nil {
 				return err
 			}
-			defer w.close()
-			bar := newProgress(p.err, "auditing")
-			defer bar.end()
+			defer w.Close()
 			started := time.Now()
-			from := w.progress.State.Size()
-			r, err := w.audit(cmd.Context(), bar.set)
-			if err != nil {
+			from := w.Status().Size
+			r, err := w.Pass(cmd.Context())
+			if err := p.conclude(w, err); err != nil {
 				return err
 			}
 			bar.end()
-			v := w.view()
+			v := viewOf(w.Status())
 			v.From, v.Entries, v.Leaves, v.Bytes, v.Seconds = from, r.Entries, r.Leaves, r.Bytes, time.Since(started).Seconds()
 			return p.showAudit(v)
 		},
@@ -75,17 +77,25 @@ type headView struct {
 	PrefixRoot string `json:"prefix_root"`
 }
 
-func viewHead(s auditor.State) headView {
-	root, prefix := s.Root(), s.PrefixRoot()
-	return headView{s.Size(), s.Timestamp(), hex.EncodeToString(root[:]), hex.EncodeToString(prefix[:])}
+func viewOf(s watch.Status) auditView {
+	return auditView{Domain: s.Domain, Fingerprint: s.Fingerprint, Head: headView{
+		s.Size, s.Timestamp, hex.EncodeToString(s.Root[:]), hex.EncodeToString(s.PrefixRoot[:]),
+	}}
 }
 
-func (w *watch) view() auditView {
-	v := auditView{Domain: w.pinned.Document.Domain, Head: viewHead(w.progress.State)}
-	if f, err := w.pinned.Document.Fingerprint(); err == nil {
-		v.Fingerprint = f.String()
+// conclude turns how a single pass ended into how the command ends: what one pass
+// found is said at once, even where run would wait and look again.
+func (p *program) conclude(w *watch.Watch, err error) error {
+	if _, ok := errors.AsType[*watch.Misbehaved](err); ok {
+		return caught(err)
 	}
-	return v
+	s := w.Status()
+	for _, f := range s.Findings {
+		if err != nil && !f.Final && f.Entry+1 >= s.Size && (f.Kind == watch.KindFuture || f.Kind == watch.KindStalled) {
+			return caught(&watch.Misbehaved{Finding: f, Err: err})
+		}
+	}
+	return err
 }
 
 func (p *program) showAudit(v auditView) error {

@@ -7,8 +7,11 @@ import (
 	"io/fs"
 	"strings"
 
+	"github.com/kith-kt/kith/auditor/archive"
 	"github.com/kith-kt/kith/auditor/feed"
 	"github.com/kith-kt/kith/auditor/pass"
+	"github.com/kith-kt/kith/auditor/sshagent"
+	"github.com/kith-kt/kith/auditor/watch"
 	"github.com/kith-kt/kith/proto/problem"
 	"github.com/kith-kt/kith/proto/provider"
 )
@@ -40,13 +43,14 @@ func failed(err error, hint string) error { return &failure{err: err, hint: hint
 
 // A faultView is an error in JSON.
 type faultView struct {
-	Error    string    `json:"error"`
-	Hint     string    `json:"hint,omitempty"`
-	Kind     pass.Kind `json:"misbehaviour,omitempty"`
-	Entry    *uint64   `json:"entry,omitempty"`
-	Step     int       `json:"step,omitempty"`
-	Evidence string    `json:"evidence,omitempty"`
-	Exit     int       `json:"exit"`
+	Error    string  `json:"error"`
+	Hint     string  `json:"hint,omitempty"`
+	Kind     string  `json:"misbehaviour,omitempty"`
+	Entry    *uint64 `json:"entry,omitempty"`
+	Step     int     `json:"step,omitempty"`
+	Proved   bool    `json:"proved,omitempty"` // the evidence needs nobody's word
+	Evidence string  `json:"evidence,omitempty"`
+	Exit     int     `json:"exit"`
 }
 
 // report says what went wrong and returns the exit code.
@@ -64,8 +68,8 @@ func (p *program) report(err error) int {
 	}
 	if p.json {
 		view := faultView{Error: plain(err), Hint: f.hint, Evidence: f.evidence, Exit: f.code}
-		if m, ok := errors.AsType[*pass.Misbehaviour](err); ok {
-			view.Kind, view.Entry, view.Step = m.Kind, &m.Entry, m.Step()
+		if m, ok := errors.AsType[*watch.Misbehaved](err); ok {
+			view.Kind, view.Entry, view.Step, view.Proved = m.Finding.Kind, &m.Finding.Entry, m.Finding.Step, m.Finding.Proved
 		}
 		if err := p.emit(view); err != nil {
 			fmt.Fprintln(p.err, "kith-auditor: error: "+plain(err))
@@ -79,7 +83,7 @@ func asFailure(err error) *failure {
 	f := &failure{err: err, code: exitFailed}
 	if e, ok := errors.AsType[*failure](err); ok {
 		*f = *e
-	} else if _, ok := errors.AsType[*pass.Misbehaviour](err); ok {
+	} else if _, ok := errors.AsType[*watch.Misbehaved](err); ok {
 		f.code = exitMisbehaved
 	}
 	for _, h := range hints {
@@ -96,6 +100,15 @@ var hints = []struct {
 	hint  string
 }{
 	{pass.ErrOtherLog, "give every log a folder of its own"},
+	{watch.ErrOther, "give every log a folder of its own"},
+	{watch.ErrMoved, "the old log cannot be audited there any more; give the new one a folder of its own"},
+	{watch.ErrInUse, "stop the other one first"},
+	{watch.ErrLost, "restore it; or move heads.jsonl and cosigned away to begin anew, and know that a fork in between would not be noticed"},
+	{watch.ErrOtherKey, "choose another folder"},
+	{watch.ErrBegun, "choose a new folder for an audit that begins elsewhere"},
+	{archive.ErrDamaged, "restore the folder; or move its folder archive away, and it is read again from the provider"},
+	{sshagent.ErrNoAgent, "start ssh-agent, add the key, and set SSH_AUTH_SOCK"},
+	{sshagent.ErrNoKey, "add it with ssh-add; ssh-add -l shows what the agent holds"},
 	{pass.ErrProgress, "move the folder's file progress away to audit from the beginning; what was seen before is then forgotten"},
 	{provider.ErrNotYet, "compare the date of this computer with another clock"},
 	{provider.ErrExpired, "compare the date of this computer with another clock; if it is right, the provider has to sign a new document"},

@@ -1,65 +1,125 @@
 package main
 
 import (
-	"bytes"
-	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
-	"net/url"
+	"io"
+	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
 
-	"github.com/kith-kt/kith/auditor/feed"
-	"github.com/kith-kt/kith/proto/provider"
-	"github.com/kith-kt/kith/proto/wire"
+	"github.com/kith-kt/kith/auditor/watch"
+	"github.com/kith-kt/kith/proto/checkpoint"
 )
 
+// maxTrust bounds the file of a checkpoint, in bytes.
+const maxTrust = 64 << 10
+
 func (p *program) newInit() *cobra.Command {
-	var address, fingerprint, suiteWord string
+	var address, fingerprint, trust string
+	var agents []string
+	o := watch.InitOptions{}
 	cmd := &cobra.Command{
 		Use:   "init --provider URL --data DIR",
-		Short: "Pin a provider, and make the auditor's key",
-		Long: `Init fetches what a provider says about itself, pins its keys, and makes the key
-that signs heads of its log. It never replaces a key or a provider.
+		Short: "Pin a provider, and make the auditor's keys",
+		Long: `Init fetches what a provider says about itself, pins its keys, and makes two keys:
+one signs heads of the log, where the log asks for that, the other cosigns
+checkpoints and signs statements. It never replaces a key or a provider.
 
 The auditor of a log in mode third-party-auditing is part of the log's identity,
-so its key is there before the log: without --provider, init makes the key alone,
+so its key is there before the log: without --provider, init makes the keys alone,
 of the suite --suite, and writes what the provider enters. Once the log is served,
-run init again with --provider.`,
+run init again with --provider.
+
+With --ssh-agent a key stays in the SSH agent at SSH_AUTH_SOCK, which run then
+asks for every signature: SHA256:... for both keys, head=SHA256:... or
+cosigner=SHA256:... for one of them. Cosignatures take an Ed25519 key.
+
+With --trust FILE, a signed checkpoint that somebody vouches for, the audit begins
+after it: entries before are read, and held against it, but not computed again.`,
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
+		RunE: func(cmd *cobra.Command, _ []string) (err error) {
 			if p.data == "" {
 				return usage(errors.New("no data folder"), "say which folder: --data DIR")
 			}
-			expect, err := parseFingerprint(fingerprint)
-			if err != nil {
+			if o.Expect, err = parseFingerprint(fingerprint); err != nil {
 				return err
 			}
-			if address == "" {
-				return p.initKey(suiteWord)
-			}
-			if cmd.Flags().Changed("suite") {
+			if address != "" && cmd.Flags().Changed("suite") {
 				return usage(errors.New("--suite with --provider"), "the key is of the suite of the provider's log")
 			}
-			return p.initProvider(cmd.Context(), address, expect)
+			if _, ok := watch.Suites[o.Suite]; !ok {
+				return usage(fmt.Errorf("--suite is %q", o.Suite), "it is one of: ed25519, p256")
+			}
+			if o.Name != "" && checkpoint.CheckOrigin(o.Name) != nil {
+				return usage(fmt.Errorf("--name is %q", o.Name), "a name such as audit.example.net, without spaces or plus signs")
+			}
+			if err := setAgents(&o, agents); err != nil {
+				return err
+			}
+			if trust != "" {
+				if address == "" {
+					return usage(errors.New("--trust without --provider"), "say whose checkpoint it is: --provider URL")
+				}
+				if o.Trust, err = readSmall(trust); err != nil {
+					return err
+				}
+			}
+			bar := newProgress(p.err, "reading")
+			defer bar.end()
+			o.Dir, o.Address, o.Agent, o.Now, o.Rand, o.Each = p.data, address, agent(), p.now, p.rand, bar.set
+			id, err := watch.Init(cmd.Context(), o)
+			if err != nil {
+				return hinted(err, p.data)
+			}
+			bar.end()
+			return p.showInit(id)
 		},
 	}
-	cmd.Flags().StringVar(&address, "provider", "", "`URL` of the provider")
-	cmd.Flags().StringVar(&fingerprint, "fingerprint", "", "refuse every log but the one with fingerprint `F`")
-	cmd.Flags().StringVar(&suiteWord, "suite", "ed25519", "suite of the key where there is no log yet: ed25519 or p256")
+	f := cmd.Flags()
+	f.StringVar(&address, "provider", "", "`URL` of the provider")
+	f.StringVar(&fingerprint, "fingerprint", "", "refuse every log but the one with fingerprint `F`")
+	f.StringVar(&o.Suite, "suite", "ed25519", "suite of the key where there is no log yet: ed25519 or p256")
+	f.StringVar(&o.Name, "name", "", "`NAME` of the key that cosigns (default: this machine's name, or a random one)")
+	f.StringArrayVar(&agents, "ssh-agent", nil, "`KEY` that an SSH agent holds: SHA256:..., head=SHA256:... or cosigner=SHA256:...")
+	f.StringVar(&trust, "trust", "", "`FILE` with a signed checkpoint; entries under it are not computed again")
 	return cmd
 }
 
-func parseFingerprint(s string) (*provider.Fingerprint, error) {
-	if s == "" {
-		return nil, nil
+// setAgents says which keys are an agent's.
+func setAgents(o *watch.InitOptions, words []string) error {
+	for _, word := range words {
+		role, name, named := strings.Cut(word, "=")
+		if !named || strings.HasPrefix(role, "SHA256:") { // base64 may end in =, but is written without
+			role, name = "", word
+		}
+		if !strings.HasPrefix(name, "SHA256:") || role != "" && role != "head" && role != "cosigner" {
+			return usage(fmt.Errorf("--ssh-agent is %q", word), "ssh-add -l shows the names of keys: SHA256:...")
+		}
+		if role != "cosigner" {
+			o.HeadKey = name
+		}
+		if role != "head" {
+			o.CosignerKey = name
+		}
 	}
-	f, err := provider.ParseFingerprint(s)
+	return nil
+}
+
+// readSmall reads a file that somebody handed over.
+func readSmall(name string) ([]byte, error) {
+	f, err := os.Open(name)
 	if err != nil {
-		return nil, usage(fmt.Errorf("%q is %w", s, err), "it has 13 groups of four letters and digits, as kith status shows it")
+		return nil, err
 	}
-	return &f, nil
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, maxTrust+1))
+	if err == nil && len(b) > maxTrust {
+		err = fmt.Errorf("%s has more than %d bytes", name, maxTrust)
+	}
+	return b, err
 }
 
 // An initView is the output of init for programs.
@@ -70,131 +130,46 @@ type initView struct {
 	Suite       string   `json:"suite"`
 	PublicKey   string   `json:"public_key"`
 	IsAuditor   bool     `json:"is_auditor"` // heads of the log need this key's signature
+	Name        string   `json:"name"`       // of the cosigner
+	Cosigner    string   `json:"cosigner"`   // its note verifier key
 	KithdFlags  []string `json:"kithd_init_flags"`
+	SetAuditor  []string `json:"kithd_set_auditor"`
 }
 
-func (p *program) initKey(word string) error {
-	id, ok := suites[word]
-	if !ok {
-		return usage(fmt.Errorf("--suite is %q", word), "it is one of: ed25519, p256")
+func (p *program) showInit(id *watch.Identity) error {
+	v := initView{
+		Address: id.Address, Suite: watch.SuiteName(id.Suite), PublicKey: base64.StdEncoding.EncodeToString(id.PublicKey),
+		IsAuditor: id.IsAuditor, Name: id.Name, Cosigner: id.Cosigner,
 	}
-	f, err := openFolder(p.data, true)
-	if err != nil {
-		return err
-	}
-	defer f.close()
-	k, err := f.makeKey(id, p.rand)
-	if err != nil {
-		return err
-	}
-	return p.showInit(initView{}, k)
-}
-
-func (p *program) initProvider(ctx context.Context, address string, expect *provider.Fingerprint) error {
-	source, err := feed.New(address, feed.Options{})
-	if err != nil {
-		return err
-	}
-	defer source.Close()
-	pinned, envelope, err := p.contact(ctx, source, expect)
-	if err != nil {
-		return err
-	}
-	f, err := openFolder(p.data, true)
-	if err != nil {
-		return err
-	}
-	defer f.close()
-	known, err := f.read(documentFile)
-	if err != nil {
-		return err
-	}
-	if known != nil {
-		before, err := provider.Reopen(known)
-		if err != nil {
-			return fmt.Errorf("%s: %w", f.path(documentFile), err)
-		}
-		if pinned, err = p.follow(before, envelope); err != nil {
-			return err
+	if id.Pinned != nil {
+		v.Domain = id.Pinned.Document.Domain
+		if f, err := id.Pinned.Document.Fingerprint(); err == nil {
+			v.Fingerprint = f.String()
 		}
 	}
-	config, err := pinned.Document.Config()
-	if err != nil {
-		return err
-	}
-	k, err := f.makeKey(config.CipherSuite, p.rand)
-	if err != nil {
-		return err
-	}
-	if err := f.write(addressFile, []byte(source.Address()+"\n")); err != nil {
-		return err
-	}
-	if err := f.write(documentFile, envelope); err != nil {
-		return err
-	}
-	return p.showInit(initView{
-		Domain: pinned.Document.Domain, Address: source.Address(), Fingerprint: provider.FingerprintOf(config).String(),
-		IsAuditor: isAuditor(config, k),
-	}, k)
-}
-
-// isAuditor reports whether heads of the log need the key's signature.
-func isAuditor(c *wire.Configuration, k *key) bool {
-	return k != nil && c.Mode == wire.ThirdPartyAuditing && bytes.Equal(c.AuditorPublicKey, k.Public())
-}
-
-// contact reads what a provider says about itself, on first contact.
-func (p *program) contact(ctx context.Context, source *feed.Feed, expect *provider.Fingerprint) (*provider.Pinned, []byte, error) {
-	envelope, err := source.Document(ctx)
-	if err != nil {
-		return nil, nil, err
-	}
-	pinned, err := provider.Open(envelope, "", p.now(), skew)
-	if err != nil {
-		return nil, nil, err
-	}
-	found, err := pinned.Document.Fingerprint()
-	if err != nil {
-		return nil, nil, err
-	}
-	if expect != nil && *expect != found {
-		return nil, nil, failed(fmt.Errorf("the log's fingerprint is %s, and not the one you gave", found), "somebody may stand between you and the provider; nothing was changed")
-	}
-	if expect == nil && !belongs(source.Address(), pinned.Document.Domain) {
-		return nil, nil, failed(fmt.Errorf("%s says it speaks for %s, which its address does not show", source.Address(), pinned.Document.Domain), "compare the log's fingerprint and give it with --fingerprint")
-	}
-	return pinned, envelope, nil
-}
-
-// belongs reports whether an address shows that it speaks for a domain: by a
-// certificate for a host of the domain, or because it is on this machine.
-func belongs(address, domain string) bool {
-	u, err := url.Parse(address)
-	if err != nil {
-		return false
-	}
-	host := u.Hostname()
-	return u.Scheme == "http" || host == domain || strings.HasSuffix(host, "."+domain)
-}
-
-func (p *program) showInit(v initView, k *key) error {
-	v.Suite, v.PublicKey = suiteName(k.suite), k.text()
 	v.KithdFlags = []string{"--mode", "third-party-auditing", "--suite", v.Suite, "--auditor-key", v.PublicKey}
+	v.SetAuditor = setAuditor(v.Cosigner)
 	if p.json {
 		return p.emit(v)
 	}
 	if v.Domain != "" {
 		fmt.Fprintf(p.out, "provider     %s\naddress      %s\nfingerprint  %s\n", v.Domain, v.Address, v.Fingerprint)
 	}
-	fmt.Fprintf(p.out, "suite        %s\npublic key   %s\n\n", v.Suite, v.PublicKey)
+	fmt.Fprintf(p.out, "suite        %s\npublic key   %s\ncosigner     %s\n\n", v.Suite, v.PublicKey, v.Cosigner)
+	cosign := "for its cosignatures, where your run listens at URL, a provider enters\n\n  kithd " + strings.Join(v.SetAuditor, " ") + "\n"
 	var err error
 	switch {
 	case v.IsAuditor:
-		_, err = fmt.Fprintf(p.out, "this key is the auditor's in the log's configuration: the log waits for its signatures\n\nnext: kith-auditor run --data %s\n", p.data)
+		_, err = fmt.Fprintf(p.out, "this key is the auditor's in the log's configuration: the log waits for its signatures\n\n%s\nnext: kith-auditor run --data %s\n", cosign, p.data)
 	case v.Domain != "":
-		_, err = fmt.Fprintf(p.out, "the log does not need this key's signatures: watch it with\n\n  kith-auditor run --data %s\n\na provider who wants them enters the key when it makes a log:\n\n  kithd init --data DIR --domain DOMAIN %s\n", p.data, strings.Join(v.KithdFlags, " "))
+		_, err = fmt.Fprintf(p.out, "the log does not need this key's signatures: watch it with\n\n  kith-auditor run --data %s\n\n%s\na provider who wants it to sign heads enters the key when it makes a log:\n\n  kithd init --data DIR --domain DOMAIN %s\n", p.data, cosign, strings.Join(v.KithdFlags, " "))
 	default:
 		_, err = fmt.Fprintf(p.out, "the provider enters the key when it makes the log:\n\n  kithd init --data DIR --domain DOMAIN %s\n\nnext, once that is served: kith-auditor init --provider URL --data %s\n", strings.Join(v.KithdFlags, " "), p.data)
 	}
 	return err
+}
+
+// setAuditor is the command line of kithd that enters a cosigner.
+func setAuditor(vkey string) []string {
+	return []string{"set-auditor", "--data", "DIR", "--root-key", "FILE", "--cosigner", vkey + "=URL"}
 }

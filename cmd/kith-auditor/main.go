@@ -12,6 +12,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/json"
+	"errors"
 	"io"
 	"os"
 	"time"
@@ -38,7 +39,8 @@ type program struct {
 	now      func() time.Time
 	rand     io.Reader
 
-	data string // folder; "": none
+	dirs []string // folders
+	data string   // the one folder; "": none
 	json bool
 }
 
@@ -74,13 +76,22 @@ never again accepts a log that does not continue the one it saw:
   kith-auditor run --data DIR
 
 Exit codes: 0 fine, 1 failed, 2 usage, 3 the provider misbehaved.`,
-		Args:              cobra.NoArgs,
-		RunE:              func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
+			if len(p.dirs) > 1 && cmd.Name() != "run" {
+				return errors.New("more than one --data: only run takes several")
+			}
+			if len(p.dirs) > 0 {
+				p.data = p.dirs[0]
+			}
+			return nil
+		},
 		SilenceErrors:     true,
 		SilenceUsage:      true,
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
 	}
-	root.PersistentFlags().StringVar(&p.data, "data", "", "folder with what the auditor knows of one provider `DIR`")
+	root.PersistentFlags().StringArrayVar(&p.dirs, "data", nil, "folder with what the auditor knows of one provider `DIR`; for run, one or more")
 	root.PersistentFlags().BoolVar(&p.json, "json", false, "write JSON, for programs")
 	root.AddCommand(p.newInit(), p.newAudit(), p.newRun())
 	return root

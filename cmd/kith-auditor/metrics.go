@@ -8,56 +8,97 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"github.com/kith-kt/kith/auditor/watch"
+	"github.com/kith-kt/kith/auditor/witness"
 	"github.com/kith-kt/kith/internal/daemon"
 )
 
-// metrics are what /metrics shows of a watch.
-type metrics struct {
-	registry  *prometheus.Registry
-	size      prometheus.Gauge
-	timestamp prometheus.Gauge
-	signed    prometheus.Gauge
-	passed    prometheus.Gauge
-	misbehave prometheus.Gauge
-	leaves    prometheus.Counter
-	failures  prometheus.Counter
+// A gauge is one number of a watch, as /metrics shows it, by domain.
+type gauge struct {
+	desc  *prometheus.Desc
+	kind  prometheus.ValueType
+	value func(*watch.Status) float64
 }
 
-func newMetrics() *metrics {
-	m := &metrics{registry: daemon.NewRegistry()}
-	gauge := func(name, help string) prometheus.Gauge {
-		g := prometheus.NewGauge(prometheus.GaugeOpts{Name: name, Help: help})
-		m.registry.MustRegister(g)
-		return g
+// metrics collects the numbers of watches when they are asked for.
+type metrics struct {
+	watches []*watch.Watch
+	gauges  []gauge
+}
+
+func newMetrics(watches []*watch.Watch) *metrics {
+	m := &metrics{watches: watches}
+	add := func(name, help string, kind prometheus.ValueType, value func(*watch.Status) float64) {
+		m.gauges = append(m.gauges, gauge{prometheus.NewDesc(name, help, []string{"domain"}, nil), kind, value})
 	}
-	counter := func(name, help string) prometheus.Counter {
-		c := prometheus.NewCounter(prometheus.CounterOpts{Name: name, Help: help})
-		m.registry.MustRegister(c)
-		return c
+	one := func(b bool) float64 {
+		if b {
+			return 1
+		}
+		return 0
 	}
-	m.size = gauge("kith_auditor_audited_entries", "Log entries audited.")
-	m.timestamp = gauge("kith_auditor_head_timestamp_seconds", "Timestamp of the rightmost audited entry.")
-	m.signed = gauge("kith_auditor_signed_size", "Size of the newest head that the provider took.")
-	m.passed = gauge("kith_auditor_last_pass_timestamp_seconds", "When the log was last found in order up to its checkpoint.")
-	m.misbehave = gauge("kith_auditor_misbehaviour", "1 if the provider was found to misbehave.")
-	m.leaves = counter("kith_auditor_leaves_total", "Leaves added and removed by audited entries.")
-	m.failures = counter("kith_auditor_failures_total", "Passes that could not be finished.")
+	seconds := func(t time.Time) float64 {
+		if t.IsZero() {
+			return 0
+		}
+		return float64(t.UnixMilli()) / 1000
+	}
+	add("kith_auditor_audited_entries", "Log entries audited.", prometheus.GaugeValue, func(s *watch.Status) float64 { return float64(s.Size) })
+	add("kith_auditor_head_timestamp_seconds", "Timestamp of the rightmost audited entry.", prometheus.GaugeValue, func(s *watch.Status) float64 { return float64(s.Timestamp) / 1000 })
+	add("kith_auditor_signed_size", "Size of the newest head that the provider took.", prometheus.GaugeValue, func(s *watch.Status) float64 { return float64(s.SignedSize) })
+	add("kith_auditor_cosigned_size", "Size of the newest checkpoint that was cosigned.", prometheus.GaugeValue, func(s *watch.Status) float64 { return float64(s.CosignedSize) })
+	add("kith_auditor_last_pass_timestamp_seconds", "When the log was last found in order up to its checkpoint.", prometheus.GaugeValue, func(s *watch.Status) float64 { return seconds(s.LastPass) })
+	add("kith_auditor_misbehaviour", "1 if the provider was found to misbehave.", prometheus.GaugeValue, func(s *watch.Status) float64 { return one(s.Misbehaved) })
+	add("kith_auditor_findings", "Findings about the provider, also those that do not end the audit.", prometheus.GaugeValue, func(s *watch.Status) float64 { return float64(len(s.Findings)) })
+	add("kith_auditor_leaves_total", "Leaves added and removed by audited entries.", prometheus.CounterValue, func(s *watch.Status) float64 { return float64(s.Leaves) })
+	add("kith_auditor_failures_total", "Passes that could not be finished.", prometheus.CounterValue, func(s *watch.Status) float64 { return float64(s.Failures) })
 	return m
 }
 
-// newServer serves /metrics and /healthz.
-func newServer(m *metrics, health *daemon.Health) *http.Server {
+// Describe implements prometheus.Collector.
+func (m *metrics) Describe(out chan<- *prometheus.Desc) {
+	for _, g := range m.gauges {
+		out <- g.desc
+	}
+}
+
+// Collect implements prometheus.Collector.
+func (m *metrics) Collect(out chan<- prometheus.Metric) {
+	for _, w := range m.watches {
+		s := w.Status()
+		for _, g := range m.gauges {
+			out <- prometheus.MustNewConstMetric(g.desc, g.kind, g.value(&s), s.Domain)
+		}
+	}
+}
+
+// witness answers add-checkpoint for all logs that are followed.
+func (f *follower) witness() http.Handler {
+	logs := make([]witness.Log, len(f.watches))
+	for i, w := range f.watches {
+		logs[i] = w
+	}
+	return witness.New(logs, witness.Options{Logger: f.logger})
+}
+
+// server serves /metrics, /healthz and /add-checkpoint.
+func (f *follower) server() (*http.Server, error) {
+	registry := daemon.NewRegistry()
+	if err := registry.Register(newMetrics(f.watches)); err != nil {
+		return nil, err
+	}
 	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{DisableCompression: true, MaxRequestsInFlight: 4}))
+	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{DisableCompression: true, MaxRequestsInFlight: 4}))
+	mux.Handle(witness.Path, f.witness())
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 		w.Header().Set("Cache-Control", "no-store")
-		if err := health.Err(); err != nil {
+		if err := f.health.Err(); err != nil {
 			w.WriteHeader(http.StatusServiceUnavailable)
 			fmt.Fprintln(w, oneLine(err.Error()))
 			return
 		}
 		fmt.Fprintln(w, "ok")
 	})
-	return &http.Server{Handler: mux, ReadTimeout: 10 * time.Second, WriteTimeout: 30 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10}
+	return &http.Server{Handler: mux, ReadTimeout: 10 * time.Second, WriteTimeout: 30 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10}, nil
 }

@@ -5,54 +5,69 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"github.com/kith-kt/kith/auditor/pass"
+	"github.com/kith-kt/kith/auditor/watch"
 	"github.com/kith-kt/kith/internal/daemon"
 )
 
 // runOptions are the settings of one run.
 type runOptions struct {
-	address string
-	poll    time.Duration
-	listen  daemon.ListenOptions
-	log     daemon.LogOptions
+	address  string
+	poll     time.Duration
+	patience time.Duration
+	stay     bool
+	alerts   alertOptions
+	listen   daemon.ListenOptions
+	log      daemon.LogOptions
 }
 
 func (p *program) newRun() *cobra.Command {
 	var o runOptions
 	cmd := &cobra.Command{
-		Use:   "run --data DIR",
-		Short: "Follow a provider's log, and sign its heads where the log asks for it",
-		Long: `Run audits every entry that the log grows by, until it is told to stop (SIGTERM,
+		Use:   "run --data DIR [--data DIR...]",
+		Short: "Follow providers' logs, and sign for them where they ask for it",
+		Long: `Run audits every entry that a log grows by, until it is told to stop (SIGTERM,
 or Ctrl-C). Where the log's configuration names this auditor's key, it signs the
 head of what it has audited and hands it to the provider; DIR/heads.jsonl has all
-heads it signed.
+heads it signed. Whoever asks at /add-checkpoint gets its cosignature, of
+checkpoints of which everything was audited.
 
 A provider that cannot be reached is asked again. One that misbehaves is not: run
-keeps the evidence in DIR/evidence and exits with 3, having signed nothing of it.
+keeps the evidence in DIR/evidence, tells the alerts, signs nothing more, and exits
+with 3. With several folders the others are followed on, what was found is served
+on, and run exits with 3 when it ends; with --stay, so it does with one.
 
-With --listen it serves /metrics and /healthz, and writes one line to standard
-output:
+With --listen it serves its metrics, health and the rest, and writes one line to
+standard output:
 
   listening on http://127.0.0.1:9090`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if p.data == "" {
+			switch {
+			case len(p.dirs) == 0:
 				return usage(errors.New("no data folder"), "say which folder: --data DIR")
-			}
-			if o.poll <= 0 {
+			case o.poll <= 0:
 				return usage(fmt.Errorf("--poll is %s", o.poll), "a time such as 10s")
+			case o.patience <= 0:
+				return usage(fmt.Errorf("--patience is %s", o.patience), "a time such as 2m")
+			case o.address != "" && len(p.dirs) > 1:
+				return usage(errors.New("--provider with several folders"), "each folder has the address that init was told")
 			}
 			return p.follows(cmd.Context(), &o)
 		},
 	}
 	f := cmd.Flags()
 	f.StringVar(&o.address, "provider", "", "`URL` of the provider (default: as init was told)")
-	f.DurationVar(&o.poll, "poll", 10*time.Second, "how long to wait before the provider is asked again")
-	f.StringVar(&o.listen.Address, "listen", "", "`ADDRESS` for /metrics and /healthz (default: none)")
+	f.DurationVar(&o.poll, "poll", watch.DefaultPoll, "how long to wait before the provider is asked again")
+	f.DurationVar(&o.patience, "patience", watch.DefaultPatience, "how long a log may stall before that is a finding")
+	f.BoolVar(&o.stay, "stay", false, "go on serving what was found when nothing is left to follow")
+	f.StringArrayVar(&o.alerts.webhooks, "alert-webhook", nil, "`URL` to post every finding to, as JSON")
+	f.StringArrayVar(&o.alerts.commands, "alert-exec", nil, "`COMMAND` to run for every finding, with sh; KITH_EVIDENCE names the file")
+	f.StringVar(&o.listen.Address, "listen", "", "`ADDRESS` for metrics, health, add-checkpoint and the rest (default: none)")
 	f.StringVar(&o.listen.CertFile, "tls-cert", "", "`FILE` with the certificate chain, PEM")
 	f.StringVar(&o.listen.KeyFile, "tls-key", "", "`FILE` with the certificate's key, PEM")
 	f.StringVar(&o.log.Format, "log-format", "text", "form of the log: text or json")
@@ -62,13 +77,13 @@ output:
 
 // A follower is one run.
 type follower struct {
-	*watch
-	key     *key // nil: the log does not need our signature
-	posted  uint64
-	poll    time.Duration
+	watches []*watch.Watch
+	stay    bool
 	logger  *slog.Logger
-	metrics *metrics
 	health  daemon.Health
+
+	mu     sync.Mutex
+	caught error // the first *watch.Misbehaved
 }
 
 func (p *program) follows(ctx context.Context, o *runOptions) error {
@@ -76,20 +91,29 @@ func (p *program) follows(ctx context.Context, o *runOptions) error {
 	if err != nil {
 		return usage(err, "")
 	}
-	w, err := p.open(ctx, o.address, nil)
+	alerts, err := o.alerts.build()
 	if err != nil {
 		return err
 	}
-	defer w.close()
-	f := &follower{watch: w, poll: o.poll, logger: logger, metrics: newMetrics()}
-	k, err := w.folder.key()
-	if err != nil {
-		return err
+	f := &follower{logger: logger, stay: o.stay || len(p.dirs) > 1}
+	defer f.close()
+	domains := map[string]string{}
+	for _, dir := range p.dirs {
+		options := p.watchOptions(dir, o.address)
+		options.Poll, options.Patience, options.Alerts, options.Logger = o.poll, o.patience, alerts, logger
+		w, err := p.open(ctx, options)
+		if err != nil {
+			return err
+		}
+		f.watches = append(f.watches, w)
+		s := w.Status()
+		if other, ok := domains[s.Domain]; ok {
+			return usage(fmt.Errorf("%s and %s are both of %s", other, dir, s.Domain), "one folder for each provider")
+		}
+		domains[s.Domain] = dir
+		f.health.Set(s.Domain, errors.New("the first pass is not finished"))
+		logger.Info("following", "provider", s.Address, "domain", s.Domain, "entry", s.Size, "signs", s.SignsHeads)
 	}
-	if isAuditor(w.log.Configuration, k) {
-		f.key = k
-	}
-	f.health.Set("audit", errors.New("the first pass is not finished"))
 	parts := []func(context.Context) error{f.follow}
 	if o.listen.Address != "" {
 		ln, err := daemon.Listen(ctx, o.listen)
@@ -100,70 +124,66 @@ func (p *program) follows(ctx context.Context, o *runOptions) error {
 			return err
 		}
 		defer ln.Close()
-		fmt.Fprintln(p.out, "listening on", ln.URL())
-		parts = append(parts, func(ctx context.Context) error {
-			return daemon.Serve(ctx, newServer(f.metrics, &f.health), ln, time.Second)
-		})
-	}
-	logger.Info("following", "provider", w.source.Address(), "domain", w.pinned.Document.Domain, "entry", w.progress.State.Size(), "signs", f.key != nil)
-	defer logger.Info("stopped")
-	return daemon.All(ctx, parts...)
-}
-
-// follow makes pass after pass until ctx ends or the provider misbehaves.
-func (f *follower) follow(ctx context.Context) error {
-	tick := time.NewTicker(f.poll)
-	defer tick.Stop()
-	for {
-		err := f.once(ctx)
-		if ctx.Err() != nil && errors.Is(err, context.Canceled) {
-			return nil
-		}
-		if m, ok := errors.AsType[*pass.Misbehaviour](err); ok {
-			f.metrics.misbehave.Set(1)
-			f.health.Set("audit", err)
-			f.logger.Error("the provider misbehaves", "kind", m.Kind, "entry", m.Entry, "step", m.Step(), "error", plain(err))
+		server, err := f.server()
+		if err != nil {
 			return err
 		}
-		f.health.Set("audit", err)
-		if err != nil {
-			f.metrics.failures.Inc()
-			f.logger.Warn("not audited; will try again", "error", plain(err))
-		}
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return nil
+		fmt.Fprintln(p.out, "listening on", ln.URL())
+		parts = append(parts, func(ctx context.Context) error { return daemon.Serve(ctx, server, ln, time.Second) })
+	}
+	defer logger.Info("stopped")
+	if err := daemon.All(ctx, parts...); err != nil {
+		return caught(err)
+	}
+	return caught(f.caught)
+}
+
+func (f *follower) close() {
+	for _, w := range f.watches {
+		if err := w.Close(); err != nil {
+			f.logger.Error("a folder was not closed well", "error", err.Error())
 		}
 	}
 }
 
-// once audits what is new, and signs for it.
-func (f *follower) once(ctx context.Context) error {
-	r, err := f.audit(ctx, nil)
-	f.metrics.leaves.Add(float64(r.Leaves))
-	s := f.progress.State
-	f.metrics.size.Set(float64(s.Size()))
-	f.metrics.timestamp.Set(float64(s.Timestamp()) / 1000)
-	if err != nil {
-		return err
+// follow runs all watches. One that was caught ends; unless it stays, the run ends
+// when none is left.
+func (f *follower) follow(ctx context.Context) error {
+	var running sync.WaitGroup
+	for _, w := range f.watches {
+		running.Go(func() { f.watch(ctx, w) })
 	}
-	f.metrics.passed.Set(float64(f.p.now().UnixMilli()) / 1000)
-	if r.Entries > 0 {
-		f.logger.Info("audited", "entries", r.Entries, "leaves", r.Leaves, "size", s.Size())
+	running.Wait()
+	if f.caught != nil && f.stay {
+		<-ctx.Done()
 	}
-	if f.key == nil || s.Size() == 0 || s.Size() == f.posted {
-		return nil
+	return f.caught
+}
+
+// watch runs one watch, and says in the health how it is.
+func (f *follower) watch(ctx context.Context, w *watch.Watch) {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	domain := w.Status().Domain
+	go func() {
+		for ctx.Err() == nil {
+			grown := w.Grown()
+			if s := w.Status(); s.Fault != "" {
+				f.health.Set(domain, errors.New(s.Fault))
+			} else if !s.LastPass.IsZero() {
+				f.health.Set(domain, nil)
+			}
+			select {
+			case <-grown:
+			case <-ctx.Done():
+			}
+		}
+	}()
+	if err := w.Run(ctx); err != nil {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		if f.caught == nil {
+			f.caught = err
+		}
 	}
-	head, err := f.sign(f.key)
-	if err != nil {
-		return err
-	}
-	if err := f.source.PutHead(ctx, head); err != nil {
-		return fmt.Errorf("the provider did not take the head of size %d: %w", s.Size(), err)
-	}
-	f.posted = s.Size()
-	f.metrics.signed.Set(float64(s.Size()))
-	f.logger.Info("signed", "size", s.Size())
-	return nil
 }

@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/kith-kt/kith/auditor/watch"
 	"github.com/kith-kt/kith/client"
 	"github.com/kith-kt/kith/client/remote"
 	"github.com/kith-kt/kith/directory/operator"
@@ -96,9 +97,9 @@ func until(t *testing.T, what string, ok func() bool) {
 	}
 }
 
-func heads(t *testing.T, dir string) (all []signedHead) {
+func heads(t *testing.T, dir string) (all []watch.SignedHead) {
 	t.Helper()
-	b, err := os.ReadFile(filepath.Join(dir, headsFile))
+	b, err := os.ReadFile(filepath.Join(dir, "heads.jsonl"))
 	if errors.Is(err, os.ErrNotExist) {
 		return nil
 	}
@@ -107,7 +108,7 @@ func heads(t *testing.T, dir string) (all []signedHead) {
 		if !strings.HasSuffix(line, "\n") {
 			break
 		}
-		var h signedHead
+		var h watch.SignedHead
 		must(t, json.Unmarshal([]byte(line), &h))
 		all = append(all, h)
 	}
@@ -133,7 +134,7 @@ func audited(t *testing.T, suite string) (*world, string) {
 	if !v.IsAuditor {
 		t.Fatalf("%+v", v)
 	}
-	info, err := os.Stat(filepath.Join(dir, keyFile))
+	info, err := os.Stat(filepath.Join(dir, "auditor.key"))
 	must(t, err)
 	if info.Mode().Perm() != 0o600 {
 		t.Errorf("the key has mode %s", info.Mode())
@@ -175,8 +176,8 @@ func TestThirdPartyAuditing(t *testing.T) {
 		must(t, w.lookup("bob-9"))
 		until(t, "metrics", func() bool {
 			_, metrics := d.get("/metrics")
-			return strings.Contains(metrics, "kith_auditor_misbehaviour 0") && !strings.Contains(metrics, "kith_auditor_signed_size 0\n") &&
-				!strings.Contains(metrics, "kith_auditor_leaves_total 0\n")
+			return strings.Contains(metrics, `kith_auditor_misbehaviour{domain="example.org"} 0`) && !strings.Contains(metrics, `kith_auditor_signed_size{domain="example.org"} 0`) &&
+				!strings.Contains(metrics, `kith_auditor_leaves_total{domain="example.org"} 0`)
 		})
 		until(t, "health", func() bool {
 			status, body := d.get("/healthz")
@@ -219,7 +220,7 @@ func TestNothingIsSignedOfALie(t *testing.T) {
 	if all := heads(t, dir); len(all) != 0 {
 		t.Errorf("it signed %d heads", len(all))
 	}
-	files, err := os.ReadDir(filepath.Join(dir, evidenceFolder))
+	files, err := os.ReadDir(filepath.Join(dir, "evidence"))
 	if err != nil || len(files) != 1 {
 		t.Errorf("%d files of evidence, %v", len(files), err)
 	}
@@ -227,7 +228,7 @@ func TestNothingIsSignedOfALie(t *testing.T) {
 	if code := start(t, dir).wait(); code != exitMisbehaved {
 		t.Fatalf("exit %d", code)
 	}
-	if files, _ = os.ReadDir(filepath.Join(dir, evidenceFolder)); len(files) != 1 {
+	if files, _ = os.ReadDir(filepath.Join(dir, "evidence")); len(files) != 1 {
 		t.Errorf("%d files of evidence", len(files))
 	}
 }
@@ -261,67 +262,11 @@ func TestLostProgressSignsNothing(t *testing.T) {
 	d := start(t, dir)
 	until(t, "a head", func() bool { return len(heads(t, dir)) > 0 })
 	d.end()
-	must(t, os.Remove(filepath.Join(dir, progressFile)))
+	must(t, os.Remove(filepath.Join(dir, "progress")))
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second) // or it would follow for ever
 	defer cancel()
 	_, stderr, code := run(ctx, "run", "--data", dir)
 	if code != exitFailed || !strings.Contains(stderr, "progress is gone") {
 		t.Errorf("exit %d: %s", code, stderr)
-	}
-}
-
-// TestTornHistory: what a crash left of a line is not a head, and is replaced.
-func TestTornHistory(t *testing.T) {
-	dir := t.TempDir()
-	f := &folder{dir: dir}
-	for size := range uint64(3) {
-		must(t, f.addHead(&signedHead{Size: size + 1, Root: []byte{1}, Head: []byte{2}}))
-		file, err := os.OpenFile(f.path(headsFile), os.O_APPEND|os.O_WRONLY, 0)
-		must(t, err)
-		_, err = file.WriteString(`{"size":99`)
-		must(t, err)
-		must(t, file.Close())
-		if h, err := f.lastHead(); err != nil || h.Size != size+1 {
-			t.Fatalf("%+v, %v", h, err)
-		}
-	}
-	if all := heads(t, dir); len(all) != 3 {
-		t.Errorf("%d heads", len(all))
-	}
-	must(t, os.WriteFile(f.path(headsFile), []byte("garbage\n"), 0o600))
-	if _, err := f.lastHead(); !errors.Is(err, errHeads) {
-		t.Error(err)
-	}
-}
-
-// TestMUSTNotSignTwoHeadsOfOneSize: what was signed before is handed out again, and
-// a head that the history contradicts is not made.
-func TestMUSTNotSignTwoHeadsOfOneSize(t *testing.T) {
-	w, dir := audited(t, operator.SuiteP256)
-	w.publish("alice", 3)
-	w.fine(new(auditView), "audit", "--data", dir)
-	p := &program{data: dir, now: time.Now, rand: rand.Reader}
-	watching, err := p.open(t.Context(), "", nil)
-	must(t, err)
-	defer watching.close()
-	k, err := watching.folder.key()
-	must(t, err)
-	first, err := watching.sign(k)
-	must(t, err)
-	again, err := watching.sign(k)
-	if err != nil || string(again) != string(first) || len(heads(t, dir)) != 1 {
-		t.Errorf("%d heads, %v", len(heads(t, dir)), err)
-	}
-	size := watching.progress.State.Size()
-	root := watching.progress.State.Root()
-	for _, h := range []signedHead{
-		{Size: size, Root: make([]byte, 32), Head: []byte{1}}, // another root
-		{Size: size + 1, Root: root[:], Head: []byte{1}},      // more than was audited
-	} {
-		must(t, os.Remove(filepath.Join(dir, headsFile)))
-		must(t, watching.folder.addHead(&h))
-		if b, err := watching.sign(k); !errors.Is(err, errHeads) || b != nil || len(heads(t, dir)) != 1 {
-			t.Errorf("size %d: signed %x, %v", h.Size, b, err)
-		}
 	}
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/kith-kt/kith/directory/evil"
 	"github.com/kith-kt/kith/directory/httpapi"
 	"github.com/kith-kt/kith/directory/operator"
+	"github.com/kith-kt/kith/proto/evidence"
 )
 
 const domain = "example.org"
@@ -153,24 +154,36 @@ func (w *world) fine(v any, args ...string) {
 	must(w.t, json.Unmarshal([]byte(out), v))
 }
 
-// caught runs a command line that must exit with 3, and reads the evidence.
-func (w *world) caught(args ...string) (faultView, evidence) {
+// caught runs a command line that must exit with 3, and verifies the evidence.
+func (w *world) caught(args ...string) (faultView, *evidence.Verdict) {
 	w.t.Helper()
 	out, stderr, code := w.auditor(append(args, "--json")...)
 	var f faultView
-	var e evidence
 	if code != exitMisbehaved {
 		w.t.Fatalf("%v: exit %d: %s", args, code, stderr)
 	}
 	must(w.t, json.Unmarshal([]byte(out), &f))
-	b, err := os.ReadFile(f.Evidence)
-	must(w.t, err)
-	must(w.t, json.Unmarshal(b, &e))
-	if e.Format != evidenceFormat || e.Kind != string(f.Kind) || f.Entry == nil || e.Entry != *f.Entry || f.Exit != code {
-		w.t.Fatalf("%+v does not fit %+v", e, f)
+	v := verdict(w.t, f.Evidence)
+	if f.Entry == nil || v.Domain != domain || v.Proved != f.Proved || f.Exit != code {
+		w.t.Fatalf("%+v does not fit %+v", v, f)
 	}
-	if !strings.Contains(stderr, f.Evidence) || !strings.Contains(stderr, fmt.Sprintf("log entry %d", e.Entry)) {
+	if !strings.Contains(stderr, f.Evidence) || !strings.Contains(stderr, fmt.Sprintf("log entry %d", *f.Entry)) {
 		w.t.Errorf("the file or the entry is not named: %s", stderr)
 	}
-	return f, e
+	return f, v
+}
+
+// verdict verifies an evidence file.
+func verdict(t *testing.T, path string) *evidence.Verdict {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	must(t, err)
+	e, err := evidence.Parse(b)
+	must(t, err)
+	if e.Detached, err = os.ReadFile(path + ".update"); err != nil {
+		e.Detached = nil
+	}
+	v, err := e.Verify()
+	must(t, err)
+	return v
 }
