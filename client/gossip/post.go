@@ -16,11 +16,12 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/kith-kt/kith/proto/gossip"
 	"github.com/kith-kt/kith/proto/problem"
 )
 
 // MediaType is the media type of sightings and answers.
-const MediaType = "application/vnd.kith.gossip-1"
+const MediaType = gossip.MediaType
 
 const path = "/gossip/v1/sightings"
 

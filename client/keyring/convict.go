@@ -112,6 +112,39 @@ func (r *Ring) Forgive(name string) (*Conviction, error) {
 // EvidencePath returns where an evidence file of a conviction lies.
 func (r *Ring) EvidencePath(name string) string { return filepath.Join(r.dir, evidenceDir, name) }
 
+// EvidenceFiles returns the names of all files in the folder evidence.
+func (r *Ring) EvidenceFiles() ([]string, error) {
+	entries, err := os.ReadDir(filepath.Join(r.dir, evidenceDir))
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("keyring: %w", err)
+	}
+	var names []string
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	return names, nil
+}
+
+// checkpointFile holds the newest signed checkpoint of the audit log that was seen:
+//
+//	DOMAIN/checkpoint    a C2SP signed note
+const checkpointFile = "checkpoint"
+
+// Checkpoint returns the newest signed checkpoint seen, or nil. It may be that of a
+// log which the provider had before.
+func (r *Ring) Checkpoint() ([]byte, error) {
+	b, err := readPrivate(filepath.Join(r.dir, checkpointFile), 1<<20)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	return b, err
+}
+
+// SetCheckpoint keeps a signed checkpoint in the place of any before it.
+func (r *Ring) SetCheckpoint(note []byte) error {
+	return writePrivate(filepath.Join(r.dir, checkpointFile), note)
+}
+
 // Handed returns when heads were last handed in to auditors, in whole seconds, or the zero time.
 func (r *Ring) Handed() (time.Time, error) {
 	line, err := r.line(handedFile)

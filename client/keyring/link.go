@@ -67,7 +67,7 @@ func (r *Ring) Retire(name string) error {
 			return err
 		}
 	}
-	for _, f := range []string{markFile, stateFile} {
+	for _, f := range []string{markFile, stateFile, checkpointFile} {
 		if err := os.Rename(filepath.Join(r.dir, f), filepath.Join(dir, f)); err != nil && !errors.Is(err, os.ErrNotExist) {
 			return fmt.Errorf("keyring: %w", err)
 		}

@@ -56,6 +56,8 @@ func (s *session) keep(err error, name string) error {
 			f.evidence = append(f.evidence, path)
 		}
 	}
+	ours, theirs := s.heads(m)
+	s.handInFinding(f, ours, theirs)
 	return f
 }
 

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/kith-kt/kith/client"
+	"github.com/kith-kt/kith/client/gossip"
 	"github.com/kith-kt/kith/proto/evidence"
 )
 
@@ -39,23 +40,11 @@ func (s *session) exhibit(m *client.Misbehaviour, saved []byte) (*exhibit, error
 	return s.verified(file)
 }
 
-// verified reads an evidence file that must be about the pinned log: what is about
-// another one, which the same provider had before or has elsewhere, says nothing
-// about this one's keys.
+// verified reads an evidence file that must be about the pinned log.
 func (s *session) verified(file []byte) (*exhibit, error) {
-	e, err := evidence.Parse(file)
+	verdict, err := gossip.Verify(file, s.pinned.Document)
 	if err != nil {
 		return nil, err
-	}
-	verdict, err := e.VerifyWith(client.SavedValues)
-	if err != nil {
-		return nil, err
-	}
-	if err := verdict.Concerns(s.pinned.Document); err != nil {
-		return nil, err
-	}
-	if verdict.Fingerprint != s.log.Fingerprint() {
-		return nil, fmt.Errorf("%w: its log is %s", evidence.ErrForeign, verdict.Fingerprint)
 	}
 	return &exhibit{file: file, verdict: verdict}, nil
 }

@@ -115,6 +115,9 @@ func (q *lookup) run(ctx context.Context, s *session, typed string) error {
 	if l == nil {
 		return s.elsewhere(err, name)
 	}
+	if refused := s.gossipOnLookup(ctx); refused != nil {
+		return refused
+	}
 	s.p.explain(l)
 	compared, known := s.compare(l)
 	if q.proof != "" && l.Found != nil {

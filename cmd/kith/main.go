@@ -46,6 +46,9 @@ type program struct {
 	quiet    bool
 	provider string // domain; "": the default
 	opaque   bool
+	noGossip bool
+
+	gossipTimeout time.Duration // for one auditor; 0: the default
 }
 
 // run runs one command line and returns the exit code.
@@ -91,8 +94,9 @@ Its state lies in $KITH_HOME, or else in kith under $XDG_DATA_HOME
 	flags.BoolVarP(&p.quiet, "quiet", "q", false, "say nothing of what was checked")
 	flags.StringVar(&p.provider, "provider", "", "ask the provider with this `DOMAIN`, not the default one")
 	flags.BoolVar(&p.opaque, "opaque", false, "values are not account records, but the provider's own business")
+	flags.BoolVar(&p.noGossip, "no-gossip", false, "hand nothing in to auditors this time")
 	root.AddCommand(p.newUse(), p.newLookup(), p.newVerify(), p.newPublish(), p.newClaim(), p.newRotate(), p.newClose(), p.newMonitor(),
-		p.newHistory(), p.newContacts(), p.newFingerprint(), p.newPolicy(), p.newStatus())
+		p.newHistory(), p.newContacts(), p.newFingerprint(), p.newPolicy(), p.newGossip(), p.newStatus())
 	return root
 }
 

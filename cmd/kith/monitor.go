@@ -68,6 +68,7 @@ type monitoredView struct {
 	Contacts []watchedView  `json:"contacts"`
 	Alerts   []alert        `json:"alerts"`
 	Faults   []labelledView `json:"faults"`
+	Gossip   []replyView    `json:"gossip,omitempty"`
 }
 
 type ownedView struct {
@@ -132,11 +133,12 @@ func (s *session) monitor(ctx context.Context) error {
 	if len(m.Owned)+len(m.Contacts) == 0 {
 		s.p.print("there is no label to watch")
 	}
-	for _, err := range []error{pending, s.refused()} {
+	v.Gossip = s.gossipOnMonitor(ctx)
+	for _, err := range []error{pending, m.Problem, s.refused()} {
 		if err == nil {
 			continue
 		}
-		f := *asFailure(err)
+		f := *asFailure(s.keep(err, ""))
 		f.err = err
 		v.OK = false
 		v.Faults = append(v.Faults, labelledView{"", faultView{plain(err), f.hint, f.kind, f.evidence, f.code}})

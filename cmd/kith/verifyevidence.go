@@ -4,11 +4,10 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
-	"strings"
 
 	"github.com/kith-kt/kith/client"
+	"github.com/kith-kt/kith/client/gossip"
 	"github.com/kith-kt/kith/proto/evidence"
 	"github.com/kith-kt/kith/proto/provider"
 )
@@ -84,16 +83,8 @@ func (p *program) concerns(ctx context.Context, v *evidenceView, x *exhibit, exp
 		}
 		return nil
 	}
-	known, err := pinned.Document.Fingerprint()
-	if err != nil {
-		return err
-	}
-	foreign := verdict.Concerns(pinned.Document)
-	if foreign == nil && known != verdict.Fingerprint {
-		foreign = fmt.Errorf("%w: the log that you know has the fingerprint %s", evidence.ErrForeign, known)
-	}
-	if foreign != nil {
-		p.warn("this is not about the log of %s that you know: %s", verdict.Domain, strings.TrimPrefix(plain(foreign), "evidence is "))
+	if foreign := gossip.Concerns(verdict, pinned.Document); foreign != nil {
+		p.warn("this is not about the log of %s that you know: %s", verdict.Domain, plain(foreign))
 		return nil
 	}
 	v.Known = true
