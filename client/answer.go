@@ -65,10 +65,10 @@ func (s *State) open(full *wire.FullTreeHead, proof *wire.CombinedTreeProof, kno
 func (a *answer) openAuditor() error {
 	config, head := &a.state.log.config, a.full.AuditorTreeHead
 	if head == nil || head.TreeSize == 0 {
-		return misbehaved(BadAuditor, nil, "the head comes without one of the auditor")
+		return misbehaved(BadAuditor, nil, "no entry was audited: the auditor has not signed a head yet, or the directory does not pass it on")
 	}
 	if before := a.state.head; before != nil && before.Auditor != nil && before.Auditor.TreeSize < config.AuditorStartPos {
-		return misbehaved(BadAuditor, nil, "the auditor began at entry %d, after the %d entries the auditor before had seen",
+		return misbehaved(BadAuditor, nil, "the auditor now named began at entry %d, and the one before had only seen %d entries: nobody audited what lies between",
 			config.AuditorStartPos, before.Auditor.TreeSize)
 	}
 	if head.TreeSize > a.size {
@@ -129,7 +129,8 @@ func (a *answer) settleAuditor() error {
 		return misbehaved(BadAuditor, nil, "the auditor's head is %d ms newer than the log", head.Timestamp-rightmost)
 	}
 	if lag := rightmost - head.Timestamp; lag > config.MaxAuditorLag {
-		return misbehaved(BadAuditor, nil, "the auditor is %d ms behind the log, at most %d are allowed", lag, config.MaxAuditorLag)
+		return misbehaved(BadAuditor, nil, "the auditor is late: the newest entry that it signed is %s older than that of the log, and %s are allowed; it has stopped, or the directory does not pass its heads on",
+			round(duration(lag)), round(duration(config.MaxAuditorLag)))
 	}
 	if err := a.state.log.verifyAuditor(head, a.result.AuditorRoot); err != nil {
 		return misbehaved(BadAuditor, err, "the auditor's signature does not fit the tree that this answer leads to")
