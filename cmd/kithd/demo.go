@@ -15,7 +15,9 @@ import (
 var errDemo = errors.New("the demo did not go as it should")
 
 func newDemoCommand() *cobra.Command {
-	return &cobra.Command{
+	var attacks bool
+	var folder string
+	cmd := &cobra.Command{
 		Use:   "demo",
 		Short: "Watch a provider publish keys, a reader verify them, and attacks being refused",
 		Long: `Demo starts a provider on this machine with an embedded store in a temporary
@@ -23,10 +25,20 @@ folder. Over real HTTP, keys are published, looked up and verified, updated and
 monitored; the server restarts; and then the provider turns evil and plays
 attacks against the same reader. Nothing is left behind.
 
+With --attacks it plays all the ways in which a provider can misbehave against
+real auditors and real clients, says who noticed, and keeps the evidence:
+"kith-auditor verify-evidence FILE" checks a file of it, offline.
+
 It exits with 0 only if everything that should verify did, and every attack was
-refused.`,
+refused, or with --attacks noticed, with evidence that holds.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if folder != "" && !attacks {
+				return usage(errors.New("--evidence goes with --attacks"), "run: kithd demo --attacks --evidence DIR")
+			}
+			if attacks {
+				return demoAttacks(cmd, folder)
+			}
 			ctx, cancel := context.WithTimeout(cmd.Context(), 2*time.Minute)
 			defer cancel()
 			story := &storyteller{w: cmd.OutOrStdout()}
@@ -55,6 +67,9 @@ refused.`,
 			return nil
 		},
 	}
+	cmd.Flags().BoolVar(&attacks, "attacks", false, "play every attack against auditors and clients, and keep the evidence")
+	cmd.Flags().StringVar(&folder, "evidence", "", "with --attacks: folder for the evidence `DIR` (default: a new one)")
+	return cmd
 }
 
 // An outcome is what the demo prints with --json.

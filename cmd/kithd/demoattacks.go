@@ -55,7 +55,7 @@ func refusal(err error) (reason string, refused bool) {
 	switch {
 	case errors.As(err, &m):
 		return m.Error(), true
-	case errors.Is(err, client.ErrUnacknowledged):
+	case errors.Is(err, client.ErrUnacknowledged), errors.Is(err, client.ErrPolicy), errors.Is(err, client.ErrClock):
 		return err.Error(), true
 	}
 	return "", false

@@ -13,6 +13,7 @@ import (
 	"github.com/kith-kt/kith/client"
 	"github.com/kith-kt/kith/client/keyring"
 	"github.com/kith-kt/kith/client/remote"
+	"github.com/kith-kt/kith/proto/checkpoint"
 	"github.com/kith-kt/kith/proto/provider"
 	"github.com/kith-kt/kith/proto/record"
 )
@@ -28,7 +29,8 @@ type demoPerson struct {
 	token  string // for the person's own label
 }
 
-// newDemoPerson makes an empty keyring and pins the provider.
+// newDemoPerson makes an empty keyring and pins the provider, with the policy that
+// its document asks for.
 func newDemoPerson(ctx context.Context, dir, name, address string) (*demoPerson, error) {
 	p := &demoPerson{name: name}
 	home, err := keyring.OpenHome(filepath.Join(dir, name))
@@ -43,6 +45,14 @@ func newDemoPerson(ctx context.Context, dir, name, address string) (*demoPerson,
 		return nil, err
 	}
 	pinned, err := provider.Open(document, demoDomain, time.Now(), time.Minute)
+	if err != nil {
+		return nil, err
+	}
+	inForce, err := keyring.Combine(pinned.Document, nil, nil)
+	if err != nil {
+		return nil, err
+	}
+	auditLog, err := checkpoint.NewVerifier(pinned.Document.AuditLog.Key)
 	if err != nil {
 		return nil, err
 	}
@@ -65,6 +75,7 @@ func newDemoPerson(ctx context.Context, dir, name, address string) (*demoPerson,
 	}
 	p.client = client.New(client.Config{
 		Service: p.remote, State: state, Store: p.ring, Domain: demoDomain, Provider: document,
+		Policy: inForce.Policy(), Binder: p.remote, AuditLog: auditLog,
 		Token: func(string) string { return p.token },
 	})
 	return p, nil

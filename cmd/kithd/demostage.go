@@ -1,13 +1,16 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"crypto/ed25519"
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/kith-kt/kith/client"
@@ -20,23 +23,29 @@ import (
 // A stage is a provider with keys of its own, on which one attack is played. Each
 // of its people and auditors reaches it at an address of their own.
 type stage struct {
-	dir   string // temporary
-	data  string // the folder of the log that all saw before the lie
-	now   func() time.Time
-	views evil.Views
-	log   *evil.Running   // over data
-	logs  []*evil.Running // all that run
-	alice *demoPerson
-	bob   *demoPerson
-	shown map[*demoPerson]*evil.View
-	keys  []record.PublishedKey // alice's, oldest first
-	grown int                   // others' keys published
+	dir      string           // temporary
+	data     string           // the folder of the log that all saw before the lie
+	now      func() time.Time // the provider's clock
+	views    evil.Views       // of the provider
+	auditing evil.Views       // of the auditors, for whoever asks them
+	log      *evil.Running    // over data
+	logs     []*evil.Running  // all that run
+	alice    *demoPerson
+	bob      *demoPerson
+	shown    map[*demoPerson]*evil.View
+	watchers []*demoAuditor
+	keys     []record.PublishedKey // alice's, oldest first
+	grown    int                   // others' keys published
+
+	began    time.Time // of the lie
+	notices  []notice
+	evidence [][]byte
 }
 
 // newStage makes a provider, and Alice, who has published nothing yet. now is the
 // provider's clock.
 func newStage(ctx context.Context, now func() time.Time) (_ *stage, err error) {
-	s := &stage{now: now, shown: map[*demoPerson]*evil.View{}}
+	s := &stage{now: now, notices: []notice{}, shown: map[*demoPerson]*evil.View{}}
 	if s.dir, err = os.MkdirTemp("", "kith-demo-"); err != nil {
 		return nil, err
 	}
@@ -74,7 +83,10 @@ func (s *stage) close() error {
 			p.close()
 		}
 	}
-	errs = append(errs, s.views.Close())
+	for _, a := range s.watchers {
+		errs = append(errs, a.close())
+	}
+	errs = append(errs, s.auditing.Close(), s.views.Close())
 	for _, l := range s.logs {
 		errs = append(errs, l.Stop())
 	}
@@ -101,15 +113,81 @@ func (s *stage) view() (*evil.View, error) {
 
 // person has somebody pin the provider.
 func (s *stage) person(ctx context.Context, name string) (*demoPerson, error) {
+	return s.personAt(ctx, name, s.log.Handler())
+}
+
+// personAt has somebody pin what h shows.
+func (s *stage) personAt(ctx context.Context, name string, h http.Handler) (*demoPerson, error) {
 	v, err := s.view()
 	if err != nil {
 		return nil, err
 	}
+	v.Set(h)
 	p, err := newDemoPerson(ctx, s.dir, name, v.Address)
 	if err == nil {
 		s.shown[p] = v
 	}
 	return p, err
+}
+
+// meetBob has Bob pin the provider and look Alice up.
+func (s *stage) meetBob(ctx context.Context) (err error) {
+	if s.bob, err = s.person(ctx, "bob"); err != nil {
+		return err
+	}
+	return s.look(ctx, s.bob)
+}
+
+// lies notes that a lie is told from now on. Nobody may have complained before.
+func (s *stage) lies() error {
+	for _, a := range s.watchers {
+		if all := a.watch.Findings(); len(all) > 0 {
+			return fmt.Errorf("%s complains of an honest provider: %s", a.name, all[0].Text)
+		}
+	}
+	s.began = time.Now()
+	return nil
+}
+
+// keep keeps an evidence file, once.
+func (s *stage) keep(file []byte) {
+	if file != nil && !slices.ContainsFunc(s.evidence, func(f []byte) bool { return bytes.Equal(f, file) }) {
+		s.evidence = append(s.evidence, file)
+	}
+}
+
+// refused notes that somebody's client refused an answer, as it must.
+func (s *stage) refused(who string, err error) error {
+	if err == nil {
+		return fmt.Errorf("%s's client accepted it", who)
+	}
+	reason, ok := refusal(err)
+	if !ok {
+		return err
+	}
+	s.notice(who, byLookup, reason)
+	return nil
+}
+
+// notice notes that somebody noticed, just now.
+func (s *stage) notice(who, by, says string) {
+	s.notices = append(s.notices, notice{Who: who, By: by, Seconds: time.Since(s.began).Seconds(), Says: says})
+}
+
+// look has somebody look Alice up.
+func (s *stage) look(ctx context.Context, p *demoPerson) error {
+	_, err := p.client.Lookup(ctx, alice, client.Options{})
+	return err
+}
+
+// forge publishes the provider's own key for Alice in a log.
+func (s *stage) forge(ctx context.Context, l *evil.Running, version uint32, kind record.Kind) error {
+	theirs, err := s.forgery(version, kind)
+	if err != nil {
+		return err
+	}
+	_, err = l.Publish(ctx, []byte(alice), theirs)
+	return err
 }
 
 // aliceKey has Alice publish a new key.
@@ -137,19 +215,24 @@ func (s *stage) grow(ctx context.Context, l *evil.Running, size uint64) error {
 			return err
 		}
 		s.grown++
-		label := fmt.Sprintf("user%03d@%s", s.grown, demoDomain)
-		key, err := newSSHKey()
-		if err != nil {
-			return err
-		}
-		value, err := record.NewImported(demoDomain, label, nil, []record.PublishedKey{key})
-		if err != nil {
-			return err
-		}
-		if _, err := l.Publish(ctx, []byte(label), value); err != nil {
+		if err := s.imported(ctx, l, fmt.Sprintf("user%03d@%s", s.grown, demoDomain)); err != nil {
 			return err
 		}
 	}
+}
+
+// imported has the provider publish the first key of a user.
+func (s *stage) imported(ctx context.Context, l *evil.Running, label string) error {
+	key, err := newSSHKey()
+	if err != nil {
+		return err
+	}
+	value, err := record.NewImported(demoDomain, label, nil, []record.PublishedKey{key})
+	if err != nil {
+		return err
+	}
+	_, err = l.Publish(ctx, []byte(label), value)
+	return err
 }
 
 // aliceCloses has Alice give her label up: nobody should use her keys any more.
