@@ -29,10 +29,10 @@ func (c *Client) bind(ctx context.Context, check report) error {
 		return nil
 	}
 	now, size := c.config.Now(), c.state.head.Tree.TreeSize
-	bound, err := c.boundTo(ctx, now)
+	bound, have, err := c.boundTo(ctx, now)
 	if err == nil {
 		c.state = c.state.witnessed(min(bound.Size, size), bound.Leaf.Root, now)
-		c.reportBound(bound, now, check)
+		c.reportBound(bound, have, now, check)
 	} else if _, found := errors.AsType[*Misbehaviour](err); found {
 		check("witnesses", false, err.Error())
 		return err
@@ -55,27 +55,29 @@ func (c *Client) bind(ctx context.Context, check report) error {
 }
 
 // boundTo returns a checkpoint with enough recent cosignatures to which the newest
-// head is bound, and which is not too far behind it.
-func (c *Client) boundTo(ctx context.Context, now time.Time) (*checkpoint.Bound, error) {
+// head is bound, and which is not too far behind it; and the cosignatures.
+func (c *Client) boundTo(ctx context.Context, now time.Time) (*checkpoint.Bound, []cosigned, error) {
 	head := c.state.head
-	size := head.Tree.TreeSize
 	// What covered this head before still does, while the cosignatures are recent.
-	if b := c.bound; b != nil && b.Covers && b.Leaf.Position == size-1 && b.Leaf.Root == head.Root && c.enough(b, now) == nil {
-		return b, nil
+	if b := c.bound; b != nil && b.Covers && b.Leaf.Position == head.Tree.TreeSize-1 && b.Leaf.Root == head.Root {
+		if have, err := c.enough(b, now); err == nil {
+			return b, have, nil
+		}
 	}
 	b, err := c.binding(ctx, head.signed())
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	if err := c.enough(b, now); err != nil {
-		return nil, err
+	have, err := c.enough(b, now)
+	if err != nil {
+		return nil, nil, err
 	}
 	if newest := head.Time(); !b.Covers && newest > b.Timestamp && duration(newest-b.Timestamp) > c.config.Policy.lag() {
-		return nil, fmt.Errorf("the newest entry that enough witnesses saw is %s older than that of the head; your policy allows %s",
+		return nil, nil, fmt.Errorf("the newest entry that enough witnesses saw is %s older than that of the head; your policy allows %s",
 			round(duration(newest-b.Timestamp)), c.config.Policy.lag())
 	}
 	c.bound = b
-	return b, nil
+	return b, have, nil
 }
 
 // binding asks for the binding of a head that was verified, and verifies it. Its
@@ -128,37 +130,34 @@ func (h *Head) signed() evidence.SignedHead {
 	return evidence.SignedHead{Size: h.Tree.TreeSize, Root: h.Root, Signature: h.Tree.Signature}
 }
 
+// A cosigned is one of the policy's quorums that is met, with the word for its
+// members and those who met it.
+type cosigned struct {
+	what   string
+	quorum *checkpoint.Quorum
+	have   []checkpoint.Cosignature
+}
+
 // enough checks that a checkpoint has the cosignatures that the policy demands.
-func (c *Client) enough(b *checkpoint.Bound, now time.Time) error {
+func (c *Client) enough(b *checkpoint.Bound, now time.Time) (met []cosigned, err error) {
+	p := &c.config.Policy
 	var lacking []string
-	for _, q := range c.quorums() {
-		_, err := q.Check(b.Signed, c.oldest(now), c.newest(now))
+	for _, q := range []cosigned{{what: "witnesses", quorum: &p.Witnesses}, {what: "auditors", quorum: &p.Auditors}} {
+		if q.quorum.Threshold <= 0 {
+			continue
+		}
+		q.have, err = q.quorum.Check(b.Signed, c.oldest(now), c.newest(now))
 		if short, ok := errors.AsType[*checkpoint.QuorumError](err); ok {
 			lacking = append(lacking, lacks(q.what, short, now))
 		} else if err != nil {
-			return err
+			return nil, err
 		}
+		met = append(met, q)
 	}
 	if lacking != nil {
-		return errors.New(strings.Join(lacking, "; and "))
+		return nil, errors.New(strings.Join(lacking, "; and "))
 	}
-	return nil
-}
-
-// A quorum is one of the policy's, with the word for its members.
-type quorum struct {
-	what string
-	*checkpoint.Quorum
-}
-
-func (c *Client) quorums() (all []quorum) {
-	p := &c.config.Policy
-	for _, q := range []quorum{{"witnesses", &p.Witnesses}, {"auditors", &p.Auditors}} {
-		if q.Threshold > 0 {
-			all = append(all, q)
-		}
-	}
-	return all
+	return met, nil
 }
 
 func (c *Client) oldest(now time.Time) uint64 {
@@ -225,30 +224,30 @@ func (c *Client) overdue(ctx context.Context, now time.Time) error {
 	if _, found := errors.AsType[*Misbehaviour](err); found {
 		return err
 	}
-	if err == nil && b.Covers && c.enough(b, now) == nil {
-		c.state = c.state.witnessed(p.Size, b.Leaf.Root, now)
-		return nil
+	if err == nil && b.Covers {
+		if _, err := c.enough(b, now); err == nil {
+			c.state = c.state.witnessed(p.Size, b.Leaf.Root, now)
+			return nil
+		}
 	}
 	return fmt.Errorf("a head of %d entries that you saw %s ago is still under no checkpoint that enough witnesses saw",
 		p.Size, round(duration(clock(now)-p.Since)))
 }
 
 // reportBound says in plain words what a binding rests on.
-func (c *Client) reportBound(b *checkpoint.Bound, now time.Time, check report) {
-	size := c.state.head.Tree.TreeSize
-	for _, q := range c.quorums() {
-		have, _ := q.Check(b.Signed, c.oldest(now), c.newest(now))
+func (c *Client) reportBound(b *checkpoint.Bound, have []cosigned, now time.Time, check report) {
+	for _, q := range have {
 		var names []string
-		for _, h := range have {
+		for _, h := range q.have {
 			names = append(names, fmt.Sprintf("%s (%s ago)", h.Name, round(max(0, now.Sub(time.Unix(int64(h.Time), 0)).Truncate(time.Second)))))
 		}
 		check(q.what, true, fmt.Sprintf("%s cosigned a checkpoint of %d entries; your policy demands %d of %d",
-			strings.Join(names, ", "), b.Size, q.Threshold, len(q.Of)))
+			strings.Join(names, ", "), b.Size, q.quorum.Threshold, len(q.quorum.Of)))
 	}
 	if b.Covers {
 		check("covered", true, "the head is under that checkpoint")
 		return
 	}
 	check("covered", true, fmt.Sprintf("the last %d entries of the head, %s newer, are not witnessed yet; the next lookup will look again",
-		size-b.Size, round(duration(c.state.head.Time()-min(b.Timestamp, c.state.head.Time())))))
+		c.state.head.Tree.TreeSize-b.Size, round(duration(c.state.head.Time()-min(b.Timestamp, c.state.head.Time())))))
 }

@@ -180,11 +180,18 @@ func loopbackOnly(_, address string, _ syscall.RawConn) error {
 // waits and asks again, within Options.MaxWait; after a 503 it does not repeat
 // an update, which may have been taken.
 func (r *Remote) Do(ctx context.Context, call wire.Call) ([]byte, error) {
+	return r.patiently(ctx, func() ([]byte, error) { return r.post(ctx, call) }, func(err error) bool {
+		return call.Operation != wire.OpUpdate || errors.Is(err, problem.ErrRateLimited)
+	})
+}
+
+// patiently asks again when told to come back later, if that is harmless.
+func (r *Remote) patiently(ctx context.Context, attempt func() ([]byte, error), harmless func(error) bool) ([]byte, error) {
 	waited := time.Duration(0)
 	for {
-		body, err := r.post(ctx, call)
+		body, err := attempt()
 		after, again := retryAfter(err)
-		if !again || call.Operation == wire.OpUpdate && !errors.Is(err, problem.ErrRateLimited) {
+		if !again || !harmless(err) {
 			return body, err
 		}
 		if waited += after; waited > r.options.MaxWait {
@@ -225,10 +232,12 @@ func (r *Remote) Provider(ctx context.Context) ([]byte, error) {
 }
 
 // Binding fetches how the head of a size is tied to a checkpoint of the audit log.
-// It implements client.Binder, and does not verify what it gets.
+// It implements client.Binder, waits as Do does, and does not verify what it gets.
 func (r *Remote) Binding(ctx context.Context, size uint64) ([]byte, error) {
 	query := url.Values{"size": {strconv.FormatUint(size, 10)}}
-	return r.get(ctx, "/log/binding", query, checkpoint.BindingMediaType, checkpoint.MaxBinding)
+	return r.patiently(ctx, func() ([]byte, error) {
+		return r.get(ctx, "/log/binding", query, checkpoint.BindingMediaType, checkpoint.MaxBinding)
+	}, func(error) bool { return true })
 }
 
 // Get fetches a path of the directory, such as "/log/checkpoint", whose answer

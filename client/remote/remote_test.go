@@ -15,6 +15,7 @@ import (
 
 	"github.com/kith-kt/kith/client"
 	"github.com/kith-kt/kith/client/remote"
+	"github.com/kith-kt/kith/proto/checkpoint"
 	"github.com/kith-kt/kith/proto/problem"
 	"github.com/kith-kt/kith/proto/wire"
 )
@@ -285,5 +286,55 @@ func TestProviderDocument(t *testing.T) {
 	})
 	if b, err := r.Provider(t.Context()); err != nil || string(b) != "{}" {
 		t.Errorf("%q, %v", b, err)
+	}
+}
+
+// TestBinding: how it is asked for, and what is not taken for one.
+func TestBinding(t *testing.T) {
+	var _ client.Binder = (*remote.Remote)(nil)
+	tries := 0
+	status, mediaType, length := 200, checkpoint.BindingMediaType, 10
+	r := serve(t, remote.Options{Sleep: func(context.Context, time.Duration) error { return nil }}, func(w http.ResponseWriter, req *http.Request) {
+		tries++
+		if req.Method != http.MethodGet || req.URL.Path != "/log/binding" || req.URL.RawQuery != "size=18446744073709551615" || req.Header.Get("Authorization") != "" {
+			t.Errorf("%s %s", req.Method, req.URL)
+		}
+		if status == 503 && tries == 1 {
+			w.Header().Set("Retry-After", "1")
+			answer(w, status, "application/problem+json", "{}")
+			return
+		}
+		if status == 503 {
+			answer(w, 200, mediaType, strings.Repeat("b", length))
+			return
+		}
+		answer(w, status, mediaType, strings.Repeat("b", length))
+	})
+	bind := func() (string, error) {
+		b, err := r.Binding(t.Context(), 1<<64-1)
+		return string(b), err
+	}
+	if b, err := bind(); err != nil || b != "bbbbbbbbbb" {
+		t.Errorf("%q, %v", b, err)
+	}
+	tries, status = 0, 503
+	if b, err := bind(); err != nil || b != "bbbbbbbbbb" || tries != 2 {
+		t.Errorf("%q, %v after %d tries", b, err, tries)
+	}
+	status, length = 200, checkpoint.MaxBinding
+	if b, err := bind(); err != nil || len(b) != checkpoint.MaxBinding {
+		t.Errorf("%d bytes, %v", len(b), err)
+	}
+	length++
+	if _, err := bind(); !errors.Is(err, remote.ErrForeign) {
+		t.Errorf("too long: %v", err)
+	}
+	length, mediaType = 10, "text/html"
+	if _, err := bind(); !errors.Is(err, remote.ErrForeign) {
+		t.Errorf("a page: %v", err)
+	}
+	status, mediaType = 404, "application/problem+json"
+	if _, err := bind(); err == nil {
+		t.Error("an error is taken for a binding")
 	}
 }
