@@ -153,6 +153,9 @@ func (s *session) gossipOnMonitor(ctx context.Context) []replyView {
 func (s *session) handIn(ctx context.Context, jitter time.Duration, heads ...evidence.SignedHead) ([]replyView, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
+	if s.p.hasty {
+		jitter = 0
+	}
 	if err := s.ring.SetHanded(s.p.now()); err != nil {
 		return nil, err
 	}
@@ -162,7 +165,7 @@ func (s *session) handIn(ctx context.Context, jitter time.Duration, heads ...evi
 			sighting.Heads = append(sighting.Heads, h)
 		}
 	}
-	replies, err := gossip.HandIn(ctx, s.auditors(), sighting, s.pinned.Document, gossip.Options{Jitter: jitter, Timeout: s.p.gossipTimeout})
+	replies, err := gossip.HandIn(ctx, s.auditors(), sighting, s.pinned.Document, gossip.Options{Jitter: jitter})
 	if err != nil {
 		return nil, err
 	}

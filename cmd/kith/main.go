@@ -22,14 +22,15 @@ import (
 func main() { os.Exit(Main()) }
 
 // Main runs the command line in os.Args and returns the exit code.
-func Main() int { return runAt(time.Now) }
+func Main() int { return runAs(func(*program) {}) }
 
-// runAt runs the command line in os.Args by a given clock.
-func runAt(now func() time.Time) int {
+// runAs runs the command line in os.Args, after an edit of what it touches of the world.
+func runAs(edit func(*program)) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
-	p := &program{in: os.Stdin, out: os.Stdout, err: os.Stderr, getenv: os.Getenv, now: now, rand: rand.Reader}
+	p := &program{in: os.Stdin, out: os.Stdout, err: os.Stderr, getenv: os.Getenv, now: time.Now, rand: rand.Reader}
+	edit(p)
 	return p.run(ctx, os.Args[1:])
 }
 
@@ -48,7 +49,7 @@ type program struct {
 	opaque   bool
 	noGossip bool
 
-	gossipTimeout time.Duration // for one auditor; 0: the default
+	hasty bool // no pauses before what is handed in
 }
 
 // run runs one command line and returns the exit code.

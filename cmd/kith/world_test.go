@@ -43,8 +43,9 @@ type world struct {
 	server *httptest.Server
 	ahead  atomic.Int64 // of the provider's clock, in ns
 	running
-	other running // a fork of the log, under the same keys
-	made  int
+	other   running // a fork of the log, under the same keys
+	auditor *auditor
+	made    int
 }
 
 // A running is a log that is open.
@@ -73,6 +74,9 @@ func (w *world) open() error {
 
 func (w *world) close() {
 	w.server.Close()
+	if w.auditor != nil {
+		w.auditor.server.Close()
+	}
 	for _, r := range []*running{&w.running, &w.other} {
 		if err := r.close(); err != nil {
 			panic(err)
