@@ -152,7 +152,9 @@ func auditFiles(op *operator.Operator) *export.Log {
 // or nil if there is no server.
 func adminFiles(ctx context.Context, dir string) *export.Remote {
 	var d net.Dialer
-	dial := func(ctx context.Context, _, _ string) (net.Conn, error) { return d.DialContext(ctx, "unix", socketPath(dir)) }
+	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return d.DialContext(ctx, "unix", socketPath(dir))
+	}
 	conn, err := dial(ctx, "", "")
 	if err != nil {
 		return nil
@@ -170,4 +172,3 @@ const filesPath = "/files"
 func registerFiles(mux *http.ServeMux, op *operator.Operator) {
 	mux.Handle(filesPath+"/", http.StripPrefix(filesPath, export.Handler(auditFiles(op))))
 }
-
