@@ -23,7 +23,7 @@ func SavedValues(proof, configuration []byte) ([]evidence.SavedValue, error) {
 	}
 	var values []evidence.SavedValue
 	for _, f := range verdict.Found {
-		values = append(values, evidence.SavedValue{Label: f.Label, Version: f.Version, Value: f.Value, Entry: f.Terminal})
+		values = append(values, evidence.SavedValue{Label: f.Label, Version: f.Version, Value: f.Value, Entry: f.Terminal, FirstSeen: saved.FirstSeen()})
 	}
 	return values, nil
 }

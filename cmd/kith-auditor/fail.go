@@ -30,6 +30,7 @@ type failure struct {
 	hint     string // "": none
 	code     int
 	evidence string // path
+	said     bool   // JSON on standard output says it already
 }
 
 func (f *failure) Error() string { return f.err.Error() }
@@ -66,7 +67,7 @@ func (p *program) report(err error) int {
 	if f.hint != "" {
 		fmt.Fprintln(p.err, "kith-auditor: hint: "+f.hint)
 	}
-	if p.json {
+	if p.json && !f.said {
 		view := faultView{Error: plain(err), Hint: f.hint, Evidence: f.evidence, Exit: f.code}
 		if m, ok := errors.AsType[*watch.Misbehaved](err); ok {
 			view.Kind, view.Entry, view.Step, view.Proved = m.Finding.Kind, &m.Finding.Entry, m.Finding.Step, m.Finding.Proved

@@ -3,6 +3,7 @@ package evidence
 import (
 	"crypto/sha256"
 	"errors"
+	"slices"
 
 	"github.com/kith-kt/kith/proto/provider"
 	"github.com/kith-kt/kith/proto/record"
@@ -21,7 +22,9 @@ func (c *court) showSaved(s *shown, proof []byte) error {
 		var values []SavedValue
 		if values, err = c.saved(proof, c.configs[i].encoded); err == nil {
 			s.saved = append(s.saved, values)
-			c.verdict.Keys |= SignatureKey
+			if !slices.ContainsFunc(values, func(v SavedValue) bool { return !v.FirstSeen }) {
+				c.verdict.Keys |= SignatureKey
+			}
 			return nil
 		}
 		if errors.Is(err, errTrusted) {
@@ -64,7 +67,7 @@ func (c *court) claim(s *Statement, x *shown) error {
 	case Withheld:
 		if len(x.saved) > 0 && len(x.saved[0]) > 0 {
 			v := x.saved[0][len(x.saved[0])-1]
-			return c.found(s.Entry, "is said to withhold %q, of which it had proved version %d%s", v.Label, v.Version, because(x))
+			return c.found(s.Entry, "is said to withhold %q, of which it had proved version %d%s%s", v.Label, v.Version, resting(x.saved[0]), because(x))
 		}
 		if x.trusted {
 			return c.found(s.Entry, "is said to withhold what it had proved")
@@ -91,6 +94,14 @@ func (c *court) claim(s *Statement, x *shown) error {
 		return unsupported("two checkpoints of different sizes")
 	}
 	return invalid("unknown claim %d", s.About)
+}
+
+// resting says so where values rest on more than signatures.
+func resting(values []SavedValue) string {
+	if slices.ContainsFunc(values, func(v SavedValue) bool { return !v.FirstSeen }) {
+		return " to an observer who had verified the log before"
+	}
+	return ""
 }
 
 // because returns the observer's sentence, if there is one.
@@ -149,7 +160,7 @@ func (c *court) disowned(s *Statement, x *shown) error {
 			return nothing("version %d of %q is signed with the key that disowns it", last.Version, last.Label)
 		}
 	}
-	return c.found(last.Entry, "published version %d of %q, and the holder of the account key of an earlier version says that it did not make it", last.Version, last.Label)
+	return c.found(last.Entry, "published version %d of %q, and the holder of the account key of an earlier version, as shown%s, says that it did not make it", last.Version, last.Label, resting(all))
 }
 
 // places reports whether a record is of the place where it was found.

@@ -134,6 +134,9 @@ type SavedValue struct {
 	Version uint32
 	Value   []byte
 	Entry   uint64 // position of the log entry that the search ended at
+	// FirstSeen says that the proof rests on no earlier head. Otherwise it rests on
+	// what its maker retained of one, which nobody else can verify.
+	FirstSeen bool
 }
 
 // A SavedVerifier verifies a client's saved proof and that its log is the one with
