@@ -68,9 +68,10 @@ func Open(dir string) (a *Archive, err error) {
 		return nil, err
 	}
 	a = &Archive{dir: dir}
+	opened := a
 	defer func() {
 		if err != nil {
-			a.Close()
+			opened.Close()
 		}
 	}()
 	if a.committed, err = readHead(filepath.Join(dir, headFile)); err != nil {
