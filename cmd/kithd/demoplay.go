@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -159,7 +160,11 @@ func (p *play) perform(ctx context.Context, folder string) (_ *played, err error
 // report tells who noticed.
 func (s *storyteller) report(p *played) {
 	for _, n := range p.NoticedBy {
-		s.item("✓", "%s noticed after %s, by %s: %s", n.Who, seconds(n.Seconds), n.By, n.Says)
+		says := ": " + n.Says
+		if slices.ContainsFunc(p.Evidence, func(e exhibit) bool { return e.Says == n.Says }) {
+			says = "." // the evidence says it
+		}
+		s.item("✓", "%s noticed after %s, by %s%s", n.Who, seconds(n.Seconds), n.By, says)
 	}
 	for _, e := range p.Evidence {
 		s.item("→", "%s (%s) shows: %s", filepath.Base(e.File), e.Strength, e.Says)
