@@ -494,8 +494,18 @@ func TestRecent(t *testing.T) {
 					t.Fatalf("%d, %v, want %d, %v", pos, ok, want, there)
 				}
 			}
-			if len(v.r.flat()) != len(v.want) {
-				t.Fatalf("%d leaves, want %d", len(v.r.flat()), len(v.want))
+			n := 0
+			var last *addition
+			v.r.each(func(a *addition) bool {
+				if v.want[a.key] != a.pos || last != nil && compare(&last.key, &a.key) >= 0 {
+					t.Fatalf("%x of entry %d after %v", a.key, a.pos, last)
+				}
+				n++
+				last = new(*a)
+				return true
+			})
+			if n != len(v.want) || v.r.count() != n {
+				t.Fatalf("%d leaves, counted %d, want %d", n, v.r.count(), len(v.want))
 			}
 		}
 	})
@@ -527,4 +537,47 @@ func FuzzParseState(f *testing.F) {
 		_ = s.Root()
 		Step(s, u)
 	})
+}
+
+// TestRunsAreFewAndSmall: no run is more than an eighth of all leaves, so that
+// making one takes little memory, and there are never many.
+func TestRunsAreFewAndSmall(t *testing.T) {
+	n := 2_000_000
+	if testing.Short() {
+		n = 600_000
+	}
+	leaf := func(n int) (l wire.PrefixLeaf) {
+		l.VRFOutput = sha256.Sum256(binary.BigEndian.AppendUint64(nil, uint64(n)))
+		return l
+	}
+	var r recent
+	most := 0
+	for pos := range uint64(n / 250) {
+		leaves := make([]wire.PrefixLeaf, 250)
+		for i := range leaves {
+			leaves[i] = leaf(int(pos)*250 + i)
+		}
+		prefixtree.SortLeaves(leaves)
+		r = r.with(pos, leaves)
+		most = max(most, len(r))
+		for i := range r {
+			if got, limit := len(r[i].leaves), r.limit(); got > limit {
+				t.Fatalf("after entry %d a run of %d leaves, above %d", pos, got, limit)
+			}
+		}
+	}
+	if r.count() != n || most > 64 {
+		t.Errorf("%d leaves, at most %d runs", r.count(), most)
+	}
+	for i := range 1000 {
+		k := leaf(i * (n / 1000)).VRFOutput
+		if pos, ok := r.added(&k); !ok || pos != uint64(i*(n/1000)/250) {
+			t.Fatalf("leaf %d: entry %d, %v", i*(n/1000), pos, ok)
+		}
+	}
+	size := uint64(n / 250)
+	encoded := State{size: size, recent: r}.Append(nil)
+	if want := len(State{size: size}.Append(nil)) + n*additionSize; len(encoded) != want {
+		t.Errorf("%d bytes, want %d", len(encoded), want)
+	}
 }

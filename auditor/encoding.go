@@ -3,6 +3,7 @@ package auditor
 import (
 	"encoding/binary"
 	"fmt"
+	"io"
 	"math/bits"
 
 	"github.com/kith-kt/kith/proto/treemath"
@@ -27,6 +28,23 @@ const (
 
 // Append appends the encoding of s to b.
 func (s State) Append(b []byte) []byte {
+	w := &appender{b}
+	_, _ = s.WriteTo(w) // an appender takes all
+	return w.b
+}
+
+// An appender is a Writer that cannot fail.
+type appender struct{ b []byte }
+
+func (a *appender) Write(p []byte) (int, error) {
+	a.b = append(a.b, p...)
+	return len(p), nil
+}
+
+// WriteTo writes the encoding of s, in pieces: it may be large, and is never in
+// memory as a whole.
+func (s State) WriteTo(w io.Writer) (written int64, err error) {
+	b := make([]byte, 0, 4096)
 	b = append(b, stateVersion)
 	b = binary.BigEndian.AppendUint64(b, s.window)
 	b = binary.BigEndian.AppendUint64(b, s.start)
@@ -38,13 +56,25 @@ func (s State) Append(b []byte) []byte {
 	for _, ms := range s.frontier {
 		b = binary.BigEndian.AppendUint64(b, ms)
 	}
-	leaves := s.recent.flat()
-	b = binary.BigEndian.AppendUint64(b, uint64(len(leaves)))
-	for i := range leaves {
-		b = append(b, leaves[i].key[:]...)
-		b = binary.BigEndian.AppendUint64(b, leaves[i].pos)
+	b = binary.BigEndian.AppendUint64(b, uint64(s.recent.count()))
+	flush := func() bool {
+		var n int
+		n, err = w.Write(b)
+		written, b = written+int64(n), b[:0]
+		return err == nil
 	}
-	return b
+	s.recent.each(func(a *addition) bool {
+		if len(b)+additionSize > cap(b) && !flush() {
+			return false
+		}
+		b = append(b, a.key[:]...)
+		b = binary.BigEndian.AppendUint64(b, a.pos)
+		return true
+	})
+	if err == nil {
+		flush()
+	}
+	return written, err
 }
 
 // ParseState reads what Append wrote, and nothing else. Its errors wrap ErrState.
@@ -84,16 +114,20 @@ func ParseState(b []byte) (s State, err error) {
 	if n > uint64(len(b)) || n*additionSize != uint64(len(b)) {
 		return malformed("wrong length")
 	}
-	leaves := make([]addition, n)
-	for i := range leaves {
-		leaves[i] = addition{wire.VRFOutput(b[:wire.VRFOutputSize]), binary.BigEndian.Uint64(b[wire.VRFOutputSize:])}
-		b = b[additionSize:]
-		if leaves[i].pos >= s.size || i > 0 && compare(&leaves[i-1].key, &leaves[i].key) >= 0 {
-			return malformed("recent leaves out of place")
+	limit := max(smallRun, n/8)
+	var last *wire.VRFOutput
+	for left := n; left > 0; {
+		leaves := make([]addition, min(left, limit))
+		left -= uint64(len(leaves))
+		for i := range leaves {
+			leaves[i] = addition{wire.VRFOutput(b[:wire.VRFOutputSize]), binary.BigEndian.Uint64(b[wire.VRFOutputSize:])}
+			b = b[additionSize:]
+			if leaves[i].pos >= s.size || last != nil && compare(last, &leaves[i].key) >= 0 {
+				return malformed("recent leaves out of place")
+			}
+			last = &leaves[i].key
 		}
-	}
-	if n > 0 {
-		s.recent = recent{makeRun(leaves)}
+		s.recent = append(s.recent, makeRun(leaves))
 	}
 	if s.size == 0 && s.prefixRoot != (wire.HashValue{}) {
 		return malformed("an empty log with a prefix tree")

@@ -19,8 +19,22 @@ func compare(a, b *wire.VRFOutput) int { return bytes.Compare(a[:], b[:]) }
 // recent is the exact set of leaves added since the rightmost distinguished log
 // entry. It is a list of runs, each ascending by key and never changed once
 // made. A run is merged with the one before it when that is not more than twice
-// its size, so there are few of them, and each leaf is copied rarely.
+// its size, so there are few of them, and each leaf is copied rarely. Runs are not
+// merged beyond an eighth of all leaves: while a run is made, those that it is made
+// of are still in use, and memory should be little more than the leaves take.
 type recent []run
+
+// smallRun is how many leaves may always be in a run.
+const smallRun = 1 << 15
+
+// limit returns how many leaves a run of r should have at most.
+func (r recent) limit() int {
+	n := 0
+	for i := range r {
+		n += len(r[i].leaves)
+	}
+	return max(smallRun, n/8)
+}
 
 type run struct {
 	oldest uint64 // least pos of leaves
@@ -55,8 +69,8 @@ func (r recent) with(pos uint64, added []wire.PrefixLeaf) recent {
 	for i := range added {
 		leaves[i] = addition{added[i].VRFOutput, pos}
 	}
-	n := len(r)
-	for n > 0 && len(r[n-1].leaves) <= 2*len(leaves) {
+	n, limit := len(r), r.limit()
+	for n > 0 && len(r[n-1].leaves) <= 2*len(leaves) && len(r[n-1].leaves)+len(leaves) <= limit {
 		n--
 		leaves = merge(r[n].leaves, leaves)
 	}
@@ -70,20 +84,94 @@ func (r recent) after(pos uint64) recent {
 	}
 	var out recent
 	for _, run := range r {
-		leaves := slices.DeleteFunc(slices.Clone(run.leaves), func(a addition) bool { return a.pos <= pos })
-		if len(leaves) > 0 {
-			out = append(out, makeRun(leaves))
+		if run.oldest > pos {
+			out = append(out, run)
+			continue
 		}
+		n := 0
+		for i := range run.leaves {
+			if run.leaves[i].pos > pos {
+				n++
+			}
+		}
+		if n == 0 {
+			continue
+		}
+		leaves := make([]addition, 0, n) // what is left may be little
+		for i := range run.leaves {
+			if run.leaves[i].pos > pos {
+				leaves = append(leaves, run.leaves[i])
+			}
+		}
+		out = append(out, makeRun(leaves))
 	}
 	return out
 }
 
-// flat returns r as the leaves of one run.
-func (r recent) flat() (leaves []addition) {
+// each calls f for every leaf of r, ascending, until it returns false. Of two
+// additions of one key the newer counts.
+func (r recent) each(f func(a *addition) bool) {
+	var heads heap // the leaves of each run that are still to come
 	for _, run := range r {
-		leaves = merge(leaves, run.leaves)
+		heads.push(run.leaves)
 	}
-	return leaves
+	for len(heads) > 0 {
+		a := heads[0][0]
+		heads.advance()
+		for len(heads) > 0 && heads[0][0].key == a.key {
+			a.pos = max(a.pos, heads[0][0].pos)
+			heads.advance()
+		}
+		if !f(&a) {
+			return
+		}
+	}
+}
+
+// count returns the number of leaves of r.
+func (r recent) count() (n int) {
+	if len(r) == 1 {
+		return len(r[0].leaves)
+	}
+	r.each(func(*addition) bool { n++; return true })
+	return n
+}
+
+// A heap is lists of leaves, none of them empty, the one with the least key first.
+type heap [][]addition
+
+func (h heap) less(i, j int) bool { return compare(&h[i][0].key, &h[j][0].key) < 0 }
+
+func (h *heap) push(leaves []addition) {
+	if len(leaves) == 0 {
+		return
+	}
+	*h = append(*h, leaves)
+	for i := len(*h) - 1; i > 0 && h.less(i, (i-1)/2); i = (i - 1) / 2 {
+		(*h)[i], (*h)[(i-1)/2] = (*h)[(i-1)/2], (*h)[i]
+	}
+}
+
+// advance takes the least leaf away.
+func (h *heap) advance() {
+	old := *h
+	if old[0] = old[0][1:]; len(old[0]) == 0 {
+		old[0] = old[len(old)-1]
+		*h = old[:len(old)-1]
+	}
+	for i := 0; ; {
+		least := i
+		for child := 2*i + 1; child <= 2*i+2 && child < len(*h); child++ {
+			if h.less(child, least) {
+				least = child
+			}
+		}
+		if least == i {
+			return
+		}
+		(*h)[i], (*h)[least] = (*h)[least], (*h)[i]
+		i = least
+	}
 }
 
 // merge merges the leaves of two runs; of two additions of one key the newer stays.

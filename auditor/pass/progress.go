@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 
 	"github.com/kith-kt/kith/auditor"
 	"github.com/kith-kt/kith/proto/provider"
@@ -39,14 +40,28 @@ const (
 // length in four bytes, the state, and the SHA-256 of all that, so that a damaged
 // file does not accuse the log.
 func (p Progress) Encode(l *Log) []byte {
+	var b bytes.Buffer
+	_ = p.WriteTo(&b, l) // a Buffer takes all
+	return b.Bytes()
+}
+
+// WriteTo writes what Encode returns, in pieces: the state may be large.
+func (p Progress) WriteTo(w io.Writer, l *Log) error {
 	fingerprint := provider.FingerprintOf(l.Configuration)
 	b := append([]byte(magic), fingerprint[:]...)
 	b = binary.BigEndian.AppendUint32(b, uint32(p.Configured))
 	b = binary.BigEndian.AppendUint32(b, uint32(len(p.Seen)))
 	b = append(b, p.Seen...)
-	b = p.State.Append(b)
-	sum := sha256.Sum256(b)
-	return append(b, sum[:]...)
+	sum := sha256.New()
+	both := io.MultiWriter(w, sum)
+	if _, err := both.Write(b); err != nil {
+		return err
+	}
+	if _, err := p.State.WriteTo(both); err != nil {
+		return err
+	}
+	_, err := w.Write(sum.Sum(nil))
+	return err
 }
 
 // ParseProgress reads what Encode wrote for the same log.

@@ -34,6 +34,7 @@ type Log struct {
 	Document      []byte            // the signed provider document
 	Head          suite.Signer      // of tree heads
 	Checkpoints   *checkpoint.Signer
+	Root          ed25519.PrivateKey // root key: signs documents
 
 	dir     string
 	builder prefixtree.Builder
@@ -84,6 +85,7 @@ func New(dir string, window uint64, seed byte) (*Log, error) {
 		return nil, err
 	}
 	root := ed25519.NewKeyFromSeed(fixed(4))
+	l.Root = root
 	issued := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	d := &provider.Document{
 		Domain: Domain, DraftRevision: "526cc8a", Version: 1, Issued: issued, Expires: issued.AddDate(100, 0, 0),
@@ -178,6 +180,15 @@ func (l *Log) Nodes(nodes []logtree.Node) []wire.HashValue {
 		out[i] = l.nodes[logtree.StoredIndex(n)]
 	}
 	return out
+}
+
+// Update returns the encoded AuditorUpdate of a log entry.
+func (l *Log) Update(pos uint64) ([]byte, error) {
+	u, err := prefixtree.Update(l, pos, l.entries[pos].Timestamp)
+	if err != nil {
+		return nil, err
+	}
+	return u.Append(nil, l.Configuration.Format())
 }
 
 // Entry returns a log entry.
