@@ -88,14 +88,24 @@ func (f *folder) read(name string) ([]byte, error) {
 	if info.Mode().Perm()&0o077 != 0 {
 		return nil, fmt.Errorf("%s %w", f.path(name), ErrExposed)
 	}
-	return io.ReadAll(file)
+	b := make([]byte, info.Size())
+	_, err = io.ReadFull(file, b)
+	return b, err
 }
 
 // write replaces a file: after a crash it is the old one or the new one.
 func (f *folder) write(name string, b []byte) error { return replace(f.dir, name, b) }
 
 // replace replaces a file of a folder, durably, with mode 0600.
-func replace(dir, name string, b []byte) (err error) {
+func replace(dir, name string, b []byte) error {
+	return replaceWith(dir, name, func(w io.Writer) error {
+		_, err := w.Write(b)
+		return err
+	})
+}
+
+// replaceWith is replace for what is written in pieces.
+func replaceWith(dir, name string, write func(w io.Writer) error) (err error) {
 	file, err := os.CreateTemp(dir, ".new-*")
 	if err != nil {
 		return err
@@ -106,7 +116,7 @@ func replace(dir, name string, b []byte) (err error) {
 			os.Remove(file.Name())
 		}
 	}()
-	if _, err = file.Write(b); err != nil {
+	if err = write(file); err != nil {
 		return err
 	}
 	if err = file.Sync(); err != nil {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"time"
 
 	"github.com/kith-kt/kith/auditor/mirror"
@@ -228,10 +229,12 @@ func (w *Watch) save(p pass.Progress) error {
 	if bytes.Equal(p.Seen, w.saved.Seen) && p.State.Size() == w.savedSize {
 		return nil
 	}
-	if err := w.folder.write(progressFile, p.Encode(w.log)); err != nil {
+	// The leaves that a state remembers are many: they are written one by one, and
+	// no state is kept besides the newest.
+	if err := replaceWith(w.folder.dir, progressFile, func(out io.Writer) error { return p.WriteTo(out, w.log) }); err != nil {
 		return err
 	}
-	w.saved, w.savedSize, w.savedAt = p, p.State.Size(), time.Now()
+	w.saved, w.savedSize, w.savedAt = pass.Progress{Seen: p.Seen}, p.State.Size(), time.Now()
 	oldest, ok := p.State.Oldest()
 	if !ok {
 		oldest = p.State.Size()

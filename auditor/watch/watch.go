@@ -183,7 +183,7 @@ func (w *Watch) resume() (err error) {
 		if w.progress, err = pass.ParseProgress(b, w.log); err != nil {
 			return fmt.Errorf("%s: %w", w.folder.path(progressFile), err)
 		}
-		w.saved, w.savedSize = w.progress, w.progress.State.Size()
+		w.saved, w.savedSize = pass.Progress{Seen: w.progress.Seen}, w.progress.State.Size()
 	}
 	if err := w.loadCosigned(); err != nil {
 		return err
