@@ -30,6 +30,7 @@ func TestSize(t *testing.T) {
 		&BadUpdateBody{Before: &included, Leaf: included},
 		&BadRootBody{Before: &included, Leaf: included, Subtrees: make([]wire.HashValue, 40)},
 		&HeadsDivergeBody{head, head, make([]wire.HashValue, 80)},
+		&CheckpointsDivergeBody{Proof: make([]checkpoint.Hash, 42)},
 		&Statement{Observer: make([]byte, 32), Name: "auditor.example", Items: []Item{
 			ItemCheckpoint{}, ItemLeaf{Leaf: included}, ItemCheckpoint{}, ItemServed{Path: "log/updates", Data: make([]byte, 48_000)}, ItemText{string(make([]byte, 1024))},
 		}},
