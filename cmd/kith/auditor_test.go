@@ -15,7 +15,6 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/kith-kt/kith/client"
-	"github.com/kith-kt/kith/directory/evil"
 	"github.com/kith-kt/kith/directory/operator"
 	"github.com/kith-kt/kith/proto/checkpoint"
 	"github.com/kith-kt/kith/proto/evidence"
@@ -214,10 +213,14 @@ func (w *world) successor(ts *testscript.TestScript, args []string) error {
 	if err != nil {
 		return err
 	}
-	document := http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) {
+	honest := w.op.Handler()
+	w.front.Set(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != provider.Path {
+			honest.ServeHTTP(rw, r)
+			return
+		}
 		rw.Header().Set("Content-Type", "application/json")
 		rw.Write(envelope)
-	})
-	w.front.Set(evil.WithDocument(w.op.Handler(), document))
+	}))
 	return nil
 }

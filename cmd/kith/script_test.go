@@ -35,21 +35,24 @@ func TestScripts(t *testing.T) {
 		RequireExplicitExec: true,
 		Setup:               newWorld,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"provider":  in((*world).provider),  // new [KIND], honest, down, fork, other, evil KIND
-			"auditor":   in((*world).auditing),  // HOW it answers, or saw N
-			"successor": in((*world).successor), // another log of the same provider
-			"import":    in((*world).imports),   // LABEL FILE: the provider vouches for an SSH key
-			"intrude":   in((*world).intrude),   // LABEL FILE: somebody else takes the label
-			"erase":     in((*world).erase),     // LABEL VERSION
-			"token":     in((*world).token),     // LABEL FILE; the label search is the scope
-			"advance":   in((*world).advance),   // DURATION: every clock
-			"skew":      in((*world).skew),      // DURATION: the clock of kith alone
-			"sshkey":    in((*world).sshKey),    // LABEL FILE
-			"openpgp":   in((*world).openPGP),   // ADDRESS FILE
-			"cosigner":  cosigner,               // NAME VARIABLE: its verifier key
-			"thefile":   theFile,                // FOLDER PREFIX VARIABLE: the name of its one file that begins so
-			"flip":      flip,                   // FILE OFFSET
-			"exits":     exits,                  // CODE COMMAND...
+			"provider":  in((*world).provider),   // new [KIND], honest, down, fork, other, evil KIND
+			"auditor":   in((*world).auditing),   // HOW it answers, or saw N
+			"successor": in((*world).successor),  // another log of the same provider
+			"witnesses": in((*world).witnessing), // THRESHOLD NAME...: the document names them
+			"witness":   in((*world).witness),    // NAME up|down
+			"until":     until,                   // CODE COMMAND...: again and again
+			"import":    in((*world).imports),    // LABEL FILE: the provider vouches for an SSH key
+			"intrude":   in((*world).intrude),    // LABEL FILE: somebody else takes the label
+			"erase":     in((*world).erase),      // LABEL VERSION
+			"token":     in((*world).token),      // LABEL FILE; the label search is the scope
+			"advance":   in((*world).advance),    // DURATION: every clock
+			"skew":      in((*world).skew),       // DURATION: the clock of kith alone
+			"sshkey":    in((*world).sshKey),     // LABEL FILE
+			"openpgp":   in((*world).openPGP),    // ADDRESS FILE
+			"cosigner":  cosigner,                // NAME VARIABLE: its verifier key
+			"thefile":   theFile,                 // FOLDER PREFIX VARIABLE: the name of its one file that begins so
+			"flip":      flip,                    // FILE OFFSET
+			"exits":     exits,                   // CODE COMMAND...
 		},
 	})
 }

@@ -43,9 +43,11 @@ type world struct {
 	server *httptest.Server
 	ahead  atomic.Int64 // of the provider's clock, in ns
 	running
-	other   running // a fork of the log, under the same keys
-	auditor *auditor
-	made    int
+	other     running // a fork of the log, under the same keys
+	auditor   *auditor
+	witnesses []*witness
+	often     bool // checkpoints are signed
+	made      int
 }
 
 // A running is a log that is open.
@@ -81,6 +83,9 @@ func (w *world) close() {
 		if err := r.close(); err != nil {
 			panic(err)
 		}
+	}
+	for _, x := range w.witnesses {
+		x.server.Close()
 	}
 }
 
@@ -157,7 +162,11 @@ func (w *world) swap() {
 
 // run opens a data folder.
 func (w *world) run(dir string) (running, error) {
-	op, err := operator.Open(dir, operator.OpenOptions{Interval: time.Millisecond, Now: w.now})
+	o := operator.OpenOptions{Interval: time.Millisecond, Now: w.now}
+	if w.often {
+		o.CheckpointInterval = 50 * time.Millisecond
+	}
+	op, err := operator.Open(dir, o)
 	if err != nil {
 		return running{}, err
 	}
