@@ -349,6 +349,9 @@ func (d *Desk) hand(l *log, file []byte) error {
 	if err := verdict.Concerns(l.pinned.Document); err != nil {
 		return fmt.Errorf("%w: %w", ErrEvidence, err)
 	}
+	if d.evidence() != nil {
+		return nil // one is enough, and more of it would fill the disk
+	}
 	finding, err := d.court.Convict(file)
 	if err != nil {
 		d.convicted = file

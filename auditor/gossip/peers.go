@@ -180,6 +180,10 @@ func (p *Peers) exchange(ctx context.Context, one *peer, d *Desk) (s PeerStatus)
 		s.Says = "sent evidence against the provider, which holds"
 		return s
 	}
+	if d.Convicted() {
+		s.Says = "was told of the evidence"
+		return s
+	}
 	mirror := one.feed.Mirror(d.Domain())
 	if envelope, err := mirror.Document(ctx); err == nil {
 		if err := d.HoldDocument(envelope); err != nil {
