@@ -80,3 +80,10 @@ func (c *Client) Confirm(m2 []byte) (key []byte, err error) {
 	}
 	return c.key, nil
 }
+
+// CheckPublic reports an ErrPublic for an A or B that no honest party sends. It
+// costs next to nothing: ask it before anything else is computed.
+func (p *Profile) CheckPublic(b []byte) error {
+	_, err := p.Group.public(b)
+	return err
+}

@@ -96,3 +96,18 @@ func (tx *Tx) touch(bucket int) {
 
 // Get returns a value, or nil. It is valid until the next write.
 func (tx *Tx) Get(bucket int, key []byte) []byte { return tx.buckets[bucket].Get(key) }
+
+// Each calls f for every key at or after from, in order, as the transaction has
+// left them so far, until f returns an error, and returns that. f must not write.
+func (tx *Tx) Each(bucket int, from []byte, f func(key, value []byte) error) error {
+	if tx.err != nil {
+		return tx.err
+	}
+	c := tx.buckets[bucket].Cursor()
+	for k, v := c.Seek(from); k != nil; k, v = c.Next() {
+		if err := f(k, v); err != nil {
+			return err
+		}
+	}
+	return nil
+}

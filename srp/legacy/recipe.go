@@ -201,3 +201,16 @@ func (r *Recipe) check() error {
 	}
 	return nil
 }
+
+// WithSalt returns the same recipe with another salt, of as many octets, which
+// draw gives.
+func (r *Recipe) WithSalt(draw func(n int) []byte) *Recipe {
+	other := *r
+	other.salt = draw(len(r.salt))
+	if r.kind == bcryptKind {
+		other.text = r.text[:bcryptHead] + bcryptBase64.EncodeToString(other.salt)
+	} else {
+		other.text = r.text[:strings.LastIndexByte(r.text, '$')+1] + base64.RawStdEncoding.EncodeToString(other.salt)
+	}
+	return &other
+}

@@ -1,0 +1,88 @@
+package login
+
+import (
+	"context"
+	"errors"
+
+	"github.com/kith-kt/kith/srp/opaque"
+)
+
+// RegisterOPAQUE answers a RegistrationRequest. It keeps nothing: the record that
+// the client makes of the answer comes with Register, ChangePassword or Recover.
+func (s *Service) RegisterOPAQUE(ctx context.Context, from Requester, given string, request []byte) (response []byte, err error) {
+	name, err := s.name(given)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.throttle.charge(s.config.Now(), scales("opaque "+name, from.Network, [32]byte{}, false)); err != nil {
+		return nil, err
+	}
+	err = s.gate.run(ctx, func() error {
+		response, err = s.opaque.Register(request, []byte(name))
+		return err
+	})
+	if errors.Is(err, opaque.ErrMessage) {
+		return nil, malformed("RegistrationRequest")
+	}
+	return response, err
+}
+
+// An OPAQUEChallenge is KE2, and what names the handshake.
+type OPAQUEChallenge struct {
+	Handshake string
+	KE2       []byte
+}
+
+// BeginOPAQUE is the first step of a login by OPAQUE. The client identity is the
+// canonical name, the server identity the domain.
+func (s *Service) BeginOPAQUE(ctx context.Context, from Requester, given string, ke1 []byte) (*OPAQUEChallenge, error) {
+	if len(ke1) != opaque.KE1Size {
+		return nil, malformed("KE1")
+	}
+	h, account, err := s.begin(ctx, from, given, stepOPAQUE)
+	if err != nil {
+		return nil, err
+	}
+	var record []byte // nil: of nobody
+	if c := account.credential(stepOPAQUE, For{}); c != nil {
+		if record, err = s.config.Key.Open(place("record", h.name, For{}), c.Sealed); err != nil {
+			return nil, err
+		}
+	} else {
+		h.account = 0
+	}
+	challenge := new(OPAQUEChallenge)
+	err = s.gate.run(ctx, func() error {
+		h.opaque, challenge.KE2, err = s.opaque.Login(ke1, record, []byte(h.name), s.opaqueIdentities(h.name), s.config.Rand)
+		return err
+	})
+	if errors.Is(err, opaque.ErrMessage) {
+		return nil, malformed("KE1")
+	}
+	if err != nil {
+		return nil, err
+	}
+	challenge.Handshake, err = s.pending.add(h, s.config.Now(), s.config.Rand)
+	return challenge, err
+}
+
+// FinishOPAQUE is the second step: it takes KE3, and grants a session.
+func (s *Service) FinishOPAQUE(ctx context.Context, from Requester, handshake string, ke3 []byte) (*Grant, error) {
+	h, err := s.proveOPAQUE(from, handshake, ke3)
+	if err != nil {
+		return nil, err
+	}
+	return s.grant(ctx, h, "password")
+}
+
+func (s *Service) proveOPAQUE(from Requester, handshake string, ke3 []byte) (*handshake, error) {
+	h, err := s.pending.take(handshake, stepOPAQUE, from, s.config.Now())
+	if err != nil {
+		return nil, err
+	}
+	if _, err := h.opaque.Finish(ke3); err != nil || h.account == 0 {
+		return nil, ErrDenied
+	}
+	s.throttle.forgive(h.scales)
+	return h, nil
+}

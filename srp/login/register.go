@@ -1,0 +1,194 @@
+package login
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+)
+
+// A Registration is a new account, as its owner's client made it.
+type Registration struct {
+	Name     string
+	Password Credential
+	Backup   []byte // sealed by the password, at most MaxBackup octets; nil: none
+	// Recovery is made of the recovery code; nil: there is none, and a forgotten
+	// password cannot be replaced.
+	Recovery *Credential
+	Spare    []byte // the backup, sealed by the recovery code
+	Invite   string // where registration needs one
+}
+
+// Register makes an account, and grants its first session. That a name is taken
+// cannot be hidden from who tries to register it; ErrTaken comes after the
+// invitation was found good, and the attempts of one network are counted.
+func (s *Service) Register(ctx context.Context, from Requester, r *Registration) (*Grant, error) {
+	name, err := s.name(r.Name)
+	if err != nil {
+		return nil, err
+	}
+	if s.config.Closed {
+		return nil, fmt.Errorf("%w: registration is closed", ErrInvite)
+	}
+	if len(r.Backup) > MaxBackup || len(r.Spare) > MaxBackup || r.Recovery == nil && r.Spare != nil {
+		return nil, malformed("backup")
+	}
+	charged := scales("register", from.Network, [32]byte{}, false)
+	if err := s.throttle.charge(s.config.Now(), charged[:1]); err != nil {
+		return nil, err
+	}
+	password, err := s.store(name, &r.Password, For{})
+	if err != nil {
+		return nil, err
+	}
+	now := s.config.Now().UTC().Truncate(time.Second)
+	a := &account{
+		Name: name, Created: now, Changed: now, Generation: 1,
+		Passwords: map[string]*credential{r.Password.Protocol: password}, Backup: r.Backup, Spare: r.Spare,
+	}
+	if r.Recovery != nil {
+		if a.Recovery, err = s.store(name, r.Recovery, For{Recovery: true}); err != nil {
+			return nil, err
+		}
+	}
+	var g *Grant
+	err = s.config.Store.Update(ctx, func(w Writer) error {
+		if err := s.invited(w, r.Invite, now); err != nil {
+			return err
+		}
+		if err := s.vacant(w, name, now); err != nil {
+			return err
+		}
+		if err := putAccount(w, a); err != nil {
+			return err
+		}
+		if err := s.note(w, name, Event{What: "registered"}); err != nil {
+			return err
+		}
+		g, err = s.open(w, a, &handshake{name: name, from: from, account: 1}, "password")
+		return err
+	})
+	return g, err
+}
+
+// vacant reports ErrTaken for a name that cannot be given out.
+func (s *Service) vacant(r Reader, name string, now time.Time) error {
+	if s.config.Reserved != nil && s.config.Reserved(name) {
+		return ErrTaken
+	}
+	if _, err := r.Get(Accounts, []byte(name)); err == nil {
+		return ErrTaken
+	} else if !errors.Is(err, ErrNotFound) {
+		return err
+	}
+	b, err := r.Get(Former, []byte(name))
+	if errors.Is(err, ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	var until time.Time
+	if err := json.Unmarshal(b, &until); err != nil {
+		return fmt.Errorf("login: stored name: %w", err)
+	}
+	if until.IsZero() || now.Before(until) {
+		return ErrTaken
+	}
+	return nil
+}
+
+const invitePrefix = "kith-invite-"
+
+// An invitation lets so many people register, until a time.
+type invitation struct {
+	Left    int       `json:"left"`
+	Expires time.Time `json:"expires"`
+}
+
+// Invite makes an invitation for n registrations, good for a time.
+func (s *Service) Invite(ctx context.Context, n int, life time.Duration) (code string, err error) {
+	if n < 1 || life <= 0 {
+		return "", malformed("invitation for %d", n)
+	}
+	secret := make([]byte, 16)
+	if _, err := io.ReadFull(s.config.Rand, secret); err != nil {
+		return "", err
+	}
+	code = invitePrefix + base64.RawURLEncoding.EncodeToString(secret)
+	key := sha256.Sum256([]byte(code))
+	return code, s.config.Store.Update(ctx, func(w Writer) error {
+		return put(w, Invites, key[:], invitation{n, s.config.Now().UTC().Add(life).Truncate(time.Second)})
+	})
+}
+
+// invited uses an invitation up, where one is needed.
+func (s *Service) invited(w Writer, code string, now time.Time) error {
+	if !s.config.Invites {
+		return nil
+	}
+	if !strings.HasPrefix(code, invitePrefix) {
+		return ErrInvite
+	}
+	key := sha256.Sum256([]byte(code))
+	b, err := w.Get(Invites, key[:])
+	if errors.Is(err, ErrNotFound) {
+		return ErrInvite
+	}
+	if err != nil {
+		return err
+	}
+	var i invitation
+	if err := json.Unmarshal(b, &i); err != nil {
+		return fmt.Errorf("login: stored invitation: %w", err)
+	}
+	if !now.Before(i.Expires) {
+		return ErrInvite
+	}
+	if i.Left--; i.Left < 1 {
+		return w.Delete(Invites, key[:])
+	}
+	return put(w, Invites, key[:], i)
+}
+
+// Import makes an account of a name and the hash that an older provider stored.
+// Nobody is logged in. It is ErrTaken if there is an account.
+func (s *Service) Import(ctx context.Context, given, hashed string) error {
+	name, err := s.name(given)
+	if err != nil {
+		return err
+	}
+	salt := make([]byte, 16)
+	if _, err := io.ReadFull(s.config.Rand, salt); err != nil {
+		return err
+	}
+	c, recipe, err := s.fromHash(name, hashed, salt)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrMalformed, err)
+	}
+	now := s.config.Now().UTC().Truncate(time.Second)
+	samples, added := s.withDecoy(*s.decoys.Load(), recipe)
+	err = s.config.Store.Update(ctx, func(w Writer) error {
+		if err := s.vacant(w, name, now); err != nil {
+			return err
+		}
+		if added {
+			if err := w.Put(Meta, decoysKey, encodeDecoys(samples)); err != nil {
+				return err
+			}
+		}
+		if err := putAccount(w, &account{Name: name, Created: now, Changed: now, Generation: 1, Passwords: map[string]*credential{stepSRP: c}}); err != nil {
+			return err
+		}
+		return s.note(w, name, Event{What: "moved over from an older provider"})
+	})
+	if err == nil && added {
+		s.decoys.Store(&samples)
+	}
+	return err
+}

@@ -1,0 +1,77 @@
+package login
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+
+	"github.com/kith-kt/kith/srp"
+	"github.com/kith-kt/kith/srp/legacy"
+	"github.com/kith-kt/kith/srp/opaque"
+)
+
+// A Service is an account service. It is safe for concurrent use.
+type Service struct {
+	config   Config
+	profiles map[string]*srp.Profile
+	wells    map[string]*well
+	opaque   *opaque.Server
+	throttle *throttle
+	gate     *gate
+	pending  *pending
+	decoys   atomic.Pointer[[]*legacy.Recipe]
+}
+
+// New returns the service of a configuration.
+func New(c Config) (*Service, error) {
+	if err := c.setDefaults(); err != nil {
+		return nil, err
+	}
+	s := &Service{
+		config: c, profiles: map[string]*srp.Profile{}, wells: map[string]*well{},
+		throttle: newThrottle(), gate: newGate(c.Concurrent, c.Waiting), pending: newPending(c.Pending, c.Handshake),
+	}
+	for _, p := range append([]*srp.Profile{srp.Kith3072()}, c.Weak...) {
+		if s.profiles[p.Name] != nil {
+			return nil, fmt.Errorf("login: two profiles are named %s", p.Name)
+		}
+		s.profiles[p.Name] = p
+		s.wells[p.Name] = &well{p, make(chan *srp.Ephemeral, ephemerals)}
+	}
+	server, err := opaque.NewServer(c.Key.derive("opaque", opaque.Nh), []byte(opaqueContext))
+	if err != nil {
+		return nil, err
+	}
+	s.opaque = server
+	return s, s.config.Store.View(context.Background(), func(r Reader) error {
+		b, err := r.Get(Meta, decoysKey)
+		if err != nil && !errors.Is(err, ErrNotFound) {
+			return err
+		}
+		samples, err := parseDecoys(b)
+		s.decoys.Store(&samples)
+		return err
+	})
+}
+
+// opaqueContext is bound into every OPAQUE login ("OPAQUE-3DH ... context").
+const opaqueContext = "kith opaque 1"
+
+// OPAQUEIdentities are those of a name's logins.
+func (s *Service) opaqueIdentities(name string) opaque.Identities {
+	return opaque.Identities{Client: []byte(name), Server: []byte(s.config.Domain)}
+}
+
+// DefaultProfile is the name of the SRP profile that is always taken.
+const DefaultProfile = "kith-3072-sha256-argon2id"
+
+// decoyVerifier returns a number of the group for a name that has none. Nobody
+// knows a password for it.
+func (k *Key) decoyVerifier(p *srp.Profile, name string) []byte {
+	n := p.Group.Size()
+	b := k.decoy("verifier "+p.Name, name, min(n, 255*32))
+	b[0] &= 0x7f // below N, whose first bit is set
+	b[n-1] |= 1  // not zero
+	return b
+}
