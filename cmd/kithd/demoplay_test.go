@@ -132,7 +132,7 @@ func TestAttackStaleHead(t *testing.T) {
 }
 
 func TestAttackTwoRoots(t *testing.T) {
-	attackTest(t, evil.TwoRoots, []string{"Nora by audit"}, "two-checkpoints proved")
+	attackTest(t, evil.TwoRoots, []string{"Bob by lookup", "Nora by audit"}, "two-heads proved", "two-checkpoints proved")
 }
 
 func TestAttackOtherConfig(t *testing.T) {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/kith-kt/kith/directory/evil"
+	"github.com/kith-kt/kith/proto/provider"
 	"github.com/kith-kt/kith/proto/record"
 )
 
@@ -38,7 +39,7 @@ func plays() []play {
 		{attack: evil.StaleHead, title: "Yesterday's log", act: playStaleHead, ago: 25 * time.Hour,
 			told: "It serves the log of yesterday, as if nothing had happened since."},
 		{attack: evil.TwoRoots, title: "Two roots for one size", act: playTwoRoots,
-			told: "It signs two checkpoints of one size, and shows one after the other."},
+			told: "It signs two logs of one size, and shows one after the other."},
 		{attack: evil.OtherConfig, title: "Another configuration for some", act: playOtherConfig,
 			told: "It gives Bob a provider document with another VRF key, signed by its root key like the one that all others have."},
 	}
@@ -134,7 +135,7 @@ func playSwapForOne(ctx context.Context, s *stage) error {
 	if err := s.lies(); err != nil {
 		return err
 	}
-	if s.bob, err = s.personAt(ctx, "bob", evil.WithDocument(fork.Handler(), s.log.Handler())); err != nil {
+	if s.bob, err = s.personAt(ctx, "bob", evil.Instead(fork.Handler(), s.log.Handler(), provider.Path)); err != nil {
 		return err
 	}
 	if err := s.refused("Bob", s.look(ctx, s.bob)); err != nil {
@@ -339,6 +340,9 @@ func playTwoRoots(ctx context.Context, s *stage) error {
 	if err != nil {
 		return err
 	}
+	if err := s.meetBob(ctx); err != nil {
+		return err
+	}
 	size, err := sizeOf(s.log)
 	if err != nil {
 		return err
@@ -349,7 +353,10 @@ func playTwoRoots(ctx context.Context, s *stage) error {
 	if err := s.lies(); err != nil {
 		return err
 	}
-	nora.shown.Set(other.Handler())
+	s.views.Show(other.Handler())
+	if err := s.refused("Bob", s.look(ctx, s.bob)); err != nil {
+		return err
+	}
 	return s.caught(ctx, nora)
 }
 

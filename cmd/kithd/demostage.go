@@ -156,7 +156,8 @@ func (s *stage) keep(file []byte) {
 	}
 }
 
-// refused notes that somebody's client refused an answer, as it must.
+// refused notes that somebody's client refused an answer, as it must, and keeps the
+// evidence that it has made of it.
 func (s *stage) refused(who string, err error) error {
 	if err == nil {
 		return fmt.Errorf("%s's client accepted it", who)
@@ -166,6 +167,9 @@ func (s *stage) refused(who string, err error) error {
 		return err
 	}
 	s.notice(who, byLookup, reason)
+	if m, ok := errors.AsType[*client.Misbehaviour](err); ok {
+		s.keep(m.File)
+	}
 	return nil
 }
 

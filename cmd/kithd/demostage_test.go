@@ -3,10 +3,13 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"testing"
 	"time"
 
 	"github.com/kith-kt/kith/client"
+	"github.com/kith-kt/kith/directory/evil"
+	"github.com/kith-kt/kith/proto/provider"
 	"github.com/kith-kt/kith/proto/record"
 )
 
@@ -62,6 +65,31 @@ func TestSwapForOneIsShown(t *testing.T) {
 	defer carol.close()
 	if !bytes.Equal(shown(t, ctx, s.bob), keyIn(t, theirs)) || !bytes.Equal(shown(t, ctx, carol), s.keys[0].Data) {
 		t.Error("nothing is swapped")
+	}
+}
+
+// TestSwapForOneUnderTheOthersCheckpoints: it does not help the provider to show Bob
+// checkpoints that Nora has cosigned, of the log of all others. His client makes the
+// evidence itself.
+func TestSwapForOneUnderTheOthersCheckpoints(t *testing.T) {
+	s, ctx := testStage(t), t.Context()
+	fork, err := s.copy()
+	must(t, err)
+	nora, err := s.auditor(ctx, "Nora")
+	must(t, err)
+	must(t, s.appoint(nora))
+	must(t, s.aliceKey(ctx))
+	must(t, s.forge(ctx, fork, 0, record.Claimed))
+	must(t, s.carolIsServed(ctx))
+	s.bob, err = s.personAt(ctx, "bob", evil.Instead(fork.Handler(), s.log.Handler(), provider.Path, "/log/"))
+	must(t, err)
+	err = s.look(ctx, s.bob)
+	m, ok := errors.AsType[*client.Misbehaviour](err)
+	if !ok || m.Kind != client.Forked {
+		t.Fatalf("refused for another reason: %v", err)
+	}
+	if e, err := exhibitOf(m.File); err != nil || e.Kind != "head-and-leaf" || e.Strength != strengthProved {
+		t.Errorf("%+v, %v", e, err)
 	}
 }
 

@@ -299,15 +299,17 @@ func TestEveryone(t *testing.T) {
 	}
 }
 
-// TestOthersDocument: the document is another's, and the rest is not.
-func TestOthersDocument(t *testing.T) {
+// TestInstead: some paths are another's, and the rest is not.
+func TestInstead(t *testing.T) {
 	word := func(s string) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte(s)) })
 	}
 	_, v := views(t, 1)
-	v[0].Set(WithDocument(word("a"), word("b")))
-	if d, rest := string(wantGet(t, v[0].Address+provider.Path)), string(wantGet(t, v[0].Address+checkpointPath)); d != "b" || rest != "a" {
-		t.Error(d, rest)
+	v[0].Set(Instead(word("a"), word("b"), provider.Path, "/log/"))
+	for path, want := range map[string]string{provider.Path: "b", checkpointPath: "b", updatesPath: "a", "/": "a"} {
+		if got := string(wantGet(t, v[0].Address+path)); got != want {
+			t.Errorf("%s: %s", path, got)
+		}
 	}
 }
 

@@ -6,8 +6,6 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
-
-	"github.com/kith-kt/kith/proto/provider"
 )
 
 const (
@@ -89,13 +87,15 @@ func Frozen(honest http.Handler) (http.Handler, error) {
 	}), nil
 }
 
-// WithDocument serves everything from honest but the provider document, which is
-// that of another handler.
-func WithDocument(honest, of http.Handler) http.Handler {
+// Instead serves what is below one of some paths from another handler, such as the
+// provider document, and everything else from honest.
+func Instead(honest, other http.Handler, paths ...string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path == provider.Path {
-			of.ServeHTTP(w, r)
-			return
+		for _, path := range paths {
+			if strings.HasPrefix(r.URL.Path, path) {
+				other.ServeHTTP(w, r)
+				return
+			}
 		}
 		honest.ServeHTTP(w, r)
 	})
