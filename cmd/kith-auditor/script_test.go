@@ -32,7 +32,9 @@ func TestScripts(t *testing.T) {
 		RequireExplicitExec: true,
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("URL", w.server.URL)
-			return nil
+			vectors, err := filepath.Abs("../../proto/testdata/evidence")
+			e.Setenv("EVIDENCE", vectors)
+			return err
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"mode":  mode,  // MODE FILE
