@@ -21,6 +21,7 @@ type Service struct {
 	gate     *gate
 	pending  *pending
 	decoys   atomic.Pointer[[]*legacy.Recipe]
+	events   atomic.Uint32 // counts what was noted
 }
 
 // New returns the service of a configuration.
