@@ -1,10 +1,12 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 
+	"github.com/kith-kt/kith/client"
 	"github.com/kith-kt/kith/client/keyring"
 	"github.com/kith-kt/kith/proto/provider"
 )
@@ -54,10 +56,42 @@ func (p *program) accept(ring *keyring.Ring, pinned *provider.Pinned, envelope [
 		}
 		p.warn("this is another log: what you knew of the old one no longer holds for it, and your contacts are first contacts again")
 	}
+	if err := reconfigure(ring, pinned.Document, next.Document); err != nil {
+		return nil, err
+	}
 	if err := ring.SetProvider(envelope); err != nil {
 		return nil, err
 	}
 	return next, nil
+}
+
+// reconfigure takes what is known of a log over to its new Configuration, in which
+// only the auditor may be another one.
+func reconfigure(ring *keyring.Ring, before, after *provider.Document) error {
+	if bytes.Equal(before.Configuration, after.Configuration) {
+		return nil
+	}
+	var logs [2]*client.Log
+	for i, d := range []*provider.Document{before, after} {
+		config, err := d.Config()
+		if err != nil {
+			return err
+		}
+		if logs[i], err = client.NewLog(*config); err != nil {
+			return err
+		}
+	}
+	if logs[0].Fingerprint() != logs[1].Fingerprint() {
+		return nil // another log, of which nothing is known
+	}
+	state, err := ring.State(logs[0])
+	if err != nil {
+		return err
+	}
+	if state, err = state.Reconfigured(logs[1]); err != nil {
+		return failed("rules like these stay as they are for as long as there is the log; ask your provider over another channel", "nothing was changed: %w", err)
+	}
+	return ring.Save(state)
 }
 
 // follow fetches what the provider says about itself now, and follows it. It

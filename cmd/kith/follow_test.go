@@ -9,10 +9,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/kith-kt/kith/client"
 	"github.com/kith-kt/kith/client/keyring"
 	"github.com/kith-kt/kith/directory/operator"
 	"github.com/kith-kt/kith/proto/provider"
 	"github.com/kith-kt/kith/proto/strictjson"
+	"github.com/kith-kt/kith/proto/wire"
 )
 
 // TestFollowAProvider offers one document after another to somebody who pinned
@@ -148,5 +150,106 @@ func TestAddressOfADomain(t *testing.T) {
 		if got := belongs(address, "example.org"); got != want {
 			t.Errorf("%s: %v", address, got)
 		}
+	}
+}
+
+// TestAnotherAuditor: who follows a log keeps all it knows when the log gets another
+// auditor, once that is accepted; and nothing else of the log's rules changes.
+func TestAnotherAuditor(t *testing.T) {
+	w := &world{dir: filepath.Join(t.TempDir(), "world")}
+	if err := w.open(); err != nil {
+		t.Fatal(err)
+	}
+	defer w.close()
+	key := func() []byte {
+		public, _, err := ed25519.GenerateKey(rand.Reader)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return public
+	}
+	first := newDocument(t, w)
+	config, err := first.Config()
+	if err != nil {
+		t.Fatal(err)
+	}
+	audited := *config
+	audited.Mode, audited.AuditorPublicKey, audited.MaxAuditorLag = wire.ThirdPartyAuditing, key(), 60_000
+	another, slower := audited, audited
+	another.AuditorPublicKey = key()
+	slower.MaxBehind++
+	_, root, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sign := func(version uint64, c *wire.Configuration, former ...*wire.Configuration) []byte {
+		t.Helper()
+		encode := func(c *wire.Configuration) []byte {
+			b, err := c.Append(nil, c.Format())
+			if err != nil {
+				t.Fatal(err)
+			}
+			return b
+		}
+		d := *first
+		d.Version, d.Configuration = version, encode(c)
+		d.Auditors = []provider.Auditor{{Name: "a", PublicKey: strictjson.Bytes(c.AuditorPublicKey)}}
+		d.RootKeys = []strictjson.Bytes{strictjson.Bytes(root.Public().(ed25519.PublicKey))}
+		for _, f := range former {
+			d.Former = append(d.Former, encode(f))
+		}
+		payload, err := d.Encode()
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := provider.Sign(payload, root)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b
+	}
+	before := sign(2, &audited)
+	log, err := client.NewLog(audited)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name     string
+		offered  []byte
+		accepted bool
+		code     int
+		says     string
+	}{
+		{"another auditor", sign(3, &another, &audited), false, exitFailed, "kith use --accept"},
+		{"another auditor, accepted", sign(3, &another, &audited), true, exitFine, "another auditor signs the heads"},
+		{"another rule, accepted", sign(3, &slower, &audited), true, exitFailed, "more than the auditor has changed"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			p, _, stderr := newProgram(t, filepath.Join(t.TempDir(), "home"))
+			home, err := p.openHome()
+			if err != nil {
+				t.Fatal(err)
+			}
+			ring, err := home.Open(t.Context(), domain)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer ring.Close()
+			if err := ring.SetProvider(before); err != nil {
+				t.Fatal(err)
+			}
+			if err := ring.Save(client.NewState(log)); err != nil {
+				t.Fatal(err)
+			}
+			pinned, err := provider.Reopen(before)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = p.accept(ring, pinned, c.offered, c.accepted)
+			if code := p.report(err); code != c.code || !strings.Contains(stderr.all.String(), c.says) {
+				t.Errorf("exit code %d, want %d: %s", code, c.code, stderr.all.String())
+			}
+			check(t, ring, c.offered, c.code == exitFine, filepath.Join(ring.Dir(), "state"), false)
+		})
 	}
 }
