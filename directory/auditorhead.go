@@ -22,10 +22,21 @@ func (s *Sequencer) AuditorHead() (*wire.AuditorTreeHead, error) {
 		return nil, err
 	}
 	defer snap.Release()
-	return auditorHead(snap, s.config.Log.Format())
+	return auditorHead(snap, inForce(snap).now())
 }
 
-func auditorHead(snap Snapshot, f wire.Format) (*wire.AuditorTreeHead, error) {
+// auditorHead returns the newest head of the auditor in force, or nil: that of the
+// one before says nothing of entries from period on.
+func auditorHead(snap Snapshot, period *Period) (*wire.AuditorTreeHead, error) {
+	head, err := keptAuditorHead(snap, period.Log.Format())
+	if err != nil || head == nil || head.TreeSize <= period.From {
+		return nil, err
+	}
+	return head, nil
+}
+
+// keptAuditorHead returns the newest head of any auditor, or nil.
+func keptAuditorHead(snap Snapshot, f wire.Format) (*wire.AuditorTreeHead, error) {
 	b, err := snap.Meta(metaAuditorHead)
 	if err != nil || b == nil {
 		return nil, err
@@ -46,6 +57,7 @@ func (s *Sequencer) PutAuditorHead(ctx context.Context, head *wire.AuditorTreeHe
 		return err
 	}
 	defer snap.Release()
+	period := inForce(snap).now()
 	if head.TreeSize == 0 || head.TreeSize > snap.Head().Size {
 		return fmt.Errorf("%w: auditor head of size %d", problem.ErrRefused, head.TreeSize)
 	}
@@ -64,14 +76,17 @@ func (s *Sequencer) PutAuditorHead(ctx context.Context, head *wire.AuditorTreeHe
 	if err != nil {
 		return err
 	}
-	if err := suite.VerifyAuditorTreeHead(&s.config.Log, head, root); err != nil {
+	if err := suite.VerifyAuditorTreeHead(period.Log, head, root); err != nil {
 		return fmt.Errorf("%w: %w", problem.ErrRefused, err)
 	}
-	old, err := auditorHead(snap, s.config.Log.Format())
+	if head.TreeSize <= period.From {
+		return fmt.Errorf("%w: auditor head of size %d, which does not cover log entry %d, the first under its configuration", problem.ErrRefused, head.TreeSize, period.From)
+	}
+	old, err := auditorHead(snap, period)
 	if err != nil || old != nil && old.TreeSize >= head.TreeSize {
 		return err
 	}
-	b, err := head.Append(nil, s.config.Log.Format())
+	b, err := head.Append(nil, period.Log.Format())
 	if err != nil {
 		return err
 	}

@@ -77,9 +77,10 @@ type check struct {
 	o      CheckOptions
 	size   uint64
 
+	periods []Period
+
 	log    logtree.Appender
 	audit  *tiled.Appender
-	digest checkpoint.Digest
 	last   wire.LogEntry
 	leaves uint64      // added by all entries
 	seen   [][4]uint64 // by entry: the ranks that a version claims
@@ -90,11 +91,10 @@ func wrong(where string, pos uint64, format string, args ...any) error {
 }
 
 func (c *check) entries() error {
-	encoded, err := c.config.Append(nil, c.config.Format())
-	if err != nil {
+	var err error
+	if c.periods, err = Periods(c.snap, c.config); err != nil {
 		return err
 	}
-	c.digest = sha256.Sum256(encoded)
 	if c.audit, err = tiled.NewAppender(0, HashReader{c.snap}); err != nil {
 		return err
 	}
@@ -165,7 +165,7 @@ func (c *check) entry(pos uint64) error {
 	}
 	leaf := checkpoint.Leaf{
 		Position: pos, Timestamp: entry.Timestamp, PrefixRoot: root, Root: c.log.Root(),
-		Configuration: c.digest, UpdateSize: uint32(len(body)), Update: sha256.Sum256(body),
+		Configuration: periodOf(c.periods, pos).Digest, UpdateSize: uint32(len(body)), Update: sha256.Sum256(body),
 	}
 	if !bytes.Equal(stored[0], leaf.Append(nil)) {
 		return wrong("leaves", pos, "the leaf of the audit log is not that of the log entry")
@@ -198,10 +198,13 @@ func (c *check) head() error {
 	case head.Timestamp != c.last.Timestamp || head.PrefixRoot != c.last.PrefixTree:
 		return wrong("meta", c.size-1, "the head is not that of the newest log entry")
 	}
+	if newest := c.periods[len(c.periods)-1]; newest.From >= c.size {
+		return wrong("meta", c.size-1, "a configuration is in force from log entry %d on", newest.From)
+	}
 	if err := suite.VerifyTreeHead(c.config, &treeHead, head.Root); err != nil {
 		return &CheckError{"meta", c.size - 1, err}
 	}
-	auditor, err := auditorHead(c.snap, c.config.Format())
+	auditor, err := keptAuditorHead(c.snap, c.config.Format())
 	if err != nil || auditor == nil {
 		return err
 	}
@@ -214,7 +217,7 @@ func (c *check) head() error {
 	}
 	root, err := logtree.Root(auditor.TreeSize, full)
 	if err == nil {
-		err = suite.VerifyAuditorTreeHead(c.config, auditor, root)
+		err = suite.VerifyAuditorTreeHead(periodOf(c.periods, auditor.TreeSize-1).Log, auditor, root)
 	}
 	if err != nil {
 		return &CheckError{"meta", auditor.TreeSize - 1, err}

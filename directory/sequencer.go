@@ -26,6 +26,7 @@ type Sequencer struct {
 	cores    chan struct{} // one place for each VRF evaluation at a time
 
 	mu      sync.Mutex // held by whoever builds and commits
+	force   *force     // as it was last read; under mu
 	shown   atomic.Pointer[shown]
 	changed atomic.Pointer[chan struct{}]
 	queue   queue
@@ -93,6 +94,9 @@ func Open(ctx context.Context, config Config) (*Sequencer, error) {
 	head := snap.Head()
 	if head.Size == 0 {
 		return nil, ErrNotInitialised
+	}
+	if _, err := Periods(snap, &s.config.Log); err != nil {
+		return nil, err
 	}
 	if _, err := newBuilder(&s.config.Log, snap); err != nil {
 		return nil, err
@@ -190,7 +194,10 @@ func (s *Sequencer) build() (b *builder, done func(), err error) {
 			return nil, nil, err
 		}
 	}
-	b, err = newBuilder(&s.config.Log, snap)
+	f, err := s.forceOf(snap)
+	if err == nil {
+		b, err = newBuilder(f.now().Log, snap)
+	}
 	if err != nil {
 		snap.Release()
 		return nil, nil, err

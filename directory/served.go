@@ -32,23 +32,23 @@ type servedHeads struct {
 // auditor's ("Auditor Tree Head Signature", step 2); without an auditor's head
 // there are no answers.
 func (d *Directory) serve(snap Snapshot) (servedHead, error) {
-	newest := snap.Head()
-	if d.log.Mode != wire.ThirdPartyAuditing {
+	newest, period := snap.Head(), inForce(snap).now()
+	if period.Log.Mode != wire.ThirdPartyAuditing {
 		return servedHead{head: newest.TreeHead()}, nil
 	}
-	auditor, err := auditorHead(snap, d.format)
+	auditor, err := auditorHead(snap, period)
 	if err != nil {
 		return servedHead{}, err
 	}
 	if auditor == nil {
-		return servedHead{}, fmt.Errorf("%w: the auditor has not signed a head yet", problem.ErrUnavailable)
+		return servedHead{}, noAuditorHead(period)
 	}
 	d.served.mu.Lock()
 	defer d.served.mu.Unlock()
 	if d.served.size == newest.Size && d.served.auditor == auditor.TreeSize {
 		return d.served.served, nil
 	}
-	served, err := d.audited(snap, newest, auditor)
+	served, err := d.audited(snap, newest, auditor, period.Log)
 	if err != nil {
 		return servedHead{}, err
 	}
@@ -56,8 +56,20 @@ func (d *Directory) serve(snap Snapshot) (servedHead, error) {
 	return served, nil
 }
 
-func (d *Directory) audited(snap Snapshot, newest Head, auditor *wire.AuditorTreeHead) (servedHead, error) {
-	if newest.Timestamp-auditor.Timestamp <= d.log.MaxAuditorLag {
+// ErrNoAuditorHead is a log in mode ThirdPartyAuditing that waits for its auditor:
+// without a head of that there are no answers. It is a problem.ErrUnavailable.
+var ErrNoAuditorHead = fmt.Errorf("%w: the auditor has not signed a head", problem.ErrUnavailable)
+
+// noAuditorHead names the cause.
+func noAuditorHead(period *Period) error {
+	if period.From > 0 {
+		return fmt.Errorf("%w since it was changed at log entry %d", ErrNoAuditorHead, period.From)
+	}
+	return fmt.Errorf("%w yet", ErrNoAuditorHead)
+}
+
+func (d *Directory) audited(snap Snapshot, newest Head, auditor *wire.AuditorTreeHead, log *wire.Configuration) (servedHead, error) {
+	if newest.Timestamp-auditor.Timestamp <= log.MaxAuditorLag {
 		return servedHead{newest.TreeHead(), auditor}, nil
 	}
 	// Timestamps ascend: find the first entry that is too young.
@@ -67,7 +79,7 @@ func (d *Directory) audited(snap Snapshot, newest Head, auditor *wire.AuditorTre
 		if err != nil {
 			fault = err
 		}
-		return entry.Timestamp-auditor.Timestamp > d.log.MaxAuditorLag
+		return entry.Timestamp-auditor.Timestamp > log.MaxAuditorLag
 	})
 	if fault != nil {
 		return servedHead{}, fault
@@ -81,7 +93,7 @@ func (d *Directory) audited(snap Snapshot, newest Head, auditor *wire.AuditorTre
 	if err != nil {
 		return servedHead{}, err
 	}
-	head, err := suite.SignTreeHead(d.seq.config.Keys.Signer, d.log, size, root)
+	head, err := suite.SignTreeHead(d.seq.config.Keys.Signer, log, size, root)
 	if err != nil {
 		return servedHead{}, err
 	}

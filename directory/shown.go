@@ -8,7 +8,8 @@ import (
 // read it share it.
 type shown struct {
 	Snapshot
-	refs atomic.Int64 // leases, and one while it is the newest
+	force *force
+	refs  atomic.Int64 // leases, and one while it is the newest
 }
 
 // A lease is one reader's hold on a shown snapshot.
@@ -64,12 +65,17 @@ func (s *Sequencer) show() error {
 	if err != nil {
 		return err
 	}
+	f, err := s.forceOf(snap)
+	if err != nil {
+		snap.Release()
+		return err
+	}
 	head := snap.Head()
 	if err := s.config.HighWater.Raise(head.Size, head.Root); err != nil {
 		snap.Release()
 		return err
 	}
-	next := &shown{Snapshot: snap}
+	next := &shown{Snapshot: snap, force: f}
 	next.refs.Store(1)
 	if old := s.shown.Swap(next); old != nil {
 		old.unref()

@@ -81,6 +81,9 @@ type Batch struct {
 	// AuditNodes are the same for the audit log, in the order of
 	// tlog.StoredHashIndex.
 	AuditNodes []wire.HashValue
+
+	// Meta are values to write in the same step, as PutMeta does.
+	Meta map[string][]byte
 }
 
 // A Store keeps one log. It is safe for concurrent use. directory/store/storetest

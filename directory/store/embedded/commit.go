@@ -38,6 +38,7 @@ func (s *Store) Commit(ctx context.Context, batch *directory.Batch) error {
 		if err := putLabels(tx, batch); err != nil {
 			return err
 		}
+		putMeta(tx, batch.Meta)
 		tx.Put(bucketMeta, keyHead, appendHead(nil, &batch.Head))
 		return nil
 	}))

@@ -131,15 +131,19 @@ func (s *Store) PutMeta(ctx context.Context, values map[string][]byte) error {
 		return err
 	}
 	return explain(s.db.Update(func(tx *kv.Tx) error {
-		for key, value := range values {
-			if value == nil {
-				tx.Delete(bucketMeta, []byte(metaPrefix+key))
-			} else {
-				tx.Put(bucketMeta, []byte(metaPrefix+key), value)
-			}
-		}
+		putMeta(tx, values)
 		return nil
 	}))
+}
+
+func putMeta(tx *kv.Tx, values map[string][]byte) {
+	for key, value := range values {
+		if value == nil {
+			tx.Delete(bucketMeta, []byte(metaPrefix+key))
+		} else {
+			tx.Put(bucketMeta, []byte(metaPrefix+key), value)
+		}
+	}
 }
 
 // Backup writes a consistent copy of the newest head to a new file at path,
