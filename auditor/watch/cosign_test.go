@@ -1,0 +1,146 @@
+package watch
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"golang.org/x/mod/sumdb/tlog"
+
+	"github.com/kith-kt/kith/auditor/pass"
+	"github.com/kith-kt/kith/proto/checkpoint"
+	"github.com/kith-kt/kith/proto/evidence"
+)
+
+func logTo(w io.Writer) *slog.Logger { return slog.New(slog.NewTextHandler(w, nil)) }
+
+// proof is the consistency proof of two sizes.
+func (w *world) proof(older, newer int) []checkpoint.Hash {
+	if older == 0 || older == newer {
+		return nil
+	}
+	p, err := tlog.ProveTree(int64(newer), int64(older), stored(w.hashes))
+	must(w.t, err)
+	return p
+}
+
+// TestCosignsWhatItAudited: and nothing else, and never back.
+func TestCosignsWhatItAudited(t *testing.T) {
+	w := newWorld(t, nil).fill(30)
+	dir := w.init(nil)
+	watch := w.open(dir, nil)
+	if line, err := watch.Cosign(w.checkpoint(30), 0, nil); !errors.Is(err, ErrNotAudited) || line != nil {
+		t.Fatalf("cosigned what was not audited: %q, %v", line, err)
+	}
+	passes(t, watch)
+	cosign := func(size, older int, proof []checkpoint.Hash) error {
+		t.Helper()
+		note := w.checkpoint(size)
+		line, err := watch.Cosign(note, uint64(older), proof)
+		if err != nil {
+			if line != nil {
+				t.Errorf("%q with %v", line, err)
+			}
+			return err
+		}
+		whole, err := checkpoint.AddCosignatures(note, line)
+		must(t, err)
+		quorum, err := checkpoint.NewQuorum(1, watch.Status().Cosigner)
+		must(t, err)
+		signed, err := watch.Log().Verifier.Open(whole)
+		must(t, err)
+		now := uint64(w.now().Unix())
+		if _, err := quorum.Check(signed, now, now); err != nil {
+			t.Errorf("size %d: %v", size, err)
+		}
+		kept, err := os.ReadFile(filepath.Join(dir, cosignedFile))
+		if err != nil || !bytes.Equal(kept, whole) || !bytes.Equal(watch.Cosigned(), whole) {
+			t.Errorf("size %d: not durable: %v", size, err)
+		}
+		return nil
+	}
+	wrongSize := func(err error, size uint64) {
+		t.Helper()
+		if e, ok := errors.AsType[*SizeError](err); !ok || e.Size != size {
+			t.Errorf("%v, and %d was cosigned last", err, size)
+		}
+	}
+	must(t, cosign(10, 0, nil))
+	wrongSize(cosign(20, 0, nil), 10)
+	wrongSize(cosign(20, 5, w.proof(5, 20)), 10)
+	wrongSize(cosign(5, 5, nil), 10)
+	if err := cosign(5, 10, nil); !errors.Is(err, ErrBack) {
+		t.Errorf("back: %v", err)
+	}
+	if err := cosign(20, 10, nil); !errors.Is(err, checkpoint.ErrProof) {
+		t.Errorf("no proof: %v", err)
+	}
+	if err := cosign(20, 10, w.proof(10, 21)); !errors.Is(err, checkpoint.ErrProof) {
+		t.Errorf("another proof: %v", err)
+	}
+	must(t, cosign(10, 10, nil)) // again
+	must(t, cosign(20, 10, w.proof(10, 20)))
+	must(t, watch.Close())
+
+	// It does not forget.
+	watch = w.open(dir, nil)
+	if s := watch.Status(); s.CosignedSize != 20 || s.CosignedAt.IsZero() {
+		t.Errorf("%+v", s)
+	}
+	wrongSize(cosign(10, 10, nil), 20)
+	must(t, cosign(30, 20, w.proof(20, 30)))
+	must(t, watch.Close())
+
+	// Who has cosigned and lost what they knew must not begin anew.
+	must(t, os.Remove(filepath.Join(dir, progressFile)))
+	if _, err := Open(t.Context(), w.options(dir)); !errors.Is(err, ErrLost) {
+		t.Error(err)
+	}
+}
+
+// TestCosigningFindsForks: a checkpoint that the log signed, and that is not of the
+// log audited, is evidence, not a mere refusal.
+func TestCosigningFindsForks(t *testing.T) {
+	for _, size := range []int{30, 25} {
+		w := newWorld(t, nil).fill(30)
+		watch := w.start()
+		passes(t, watch)
+		other := fork(t, 12, 30)
+		line, err := watch.Cosign(other.checkpoint(size), 0, nil)
+		m, ok := errors.AsType[*Misbehaved](err)
+		if !ok || line != nil || m.Finding.Kind != string(pass.Fork) {
+			t.Fatalf("size %d: %q, %v", size, line, err)
+		}
+		v := verdict(t, watch, m.Finding)
+		if size == 30 && v.Kind != evidence.TwoCheckpoints || size == 25 && v.Claim != evidence.Unjoined {
+			t.Errorf("size %d: %+v", size, v)
+		}
+		if _, err := watch.Pass(t.Context()); err == nil {
+			t.Error("it goes on")
+		}
+	}
+}
+
+// TestNoCosignerNoCosignature: a folder of before has none.
+func TestNoCosignerNoCosignature(t *testing.T) {
+	w := newWorld(t, nil).fill(30)
+	dir := w.init(nil)
+	must(t, os.Remove(filepath.Join(dir, cosignerFile)))
+	watch := w.open(dir, nil)
+	passes(t, watch)
+	if _, err := watch.Cosign(w.checkpoint(30), 0, nil); !errors.Is(err, ErrNoCosigner) {
+		t.Error(err)
+	}
+	must(t, watch.Close())
+	if _, err := Init(t.Context(), InitOptions{Dir: dir, Source: w, Now: w.now}); err != nil {
+		t.Fatal(err)
+	}
+	watch = w.open(dir, nil)
+	if _, err := watch.Cosign(w.checkpoint(30), 0, nil); err != nil {
+		t.Error(err)
+	}
+}
