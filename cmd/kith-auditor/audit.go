@@ -12,19 +12,26 @@ import (
 )
 
 func (p *program) newAudit() *cobra.Command {
-	var address, fingerprint string
+	var address, place, fingerprint string
 	cmd := &cobra.Command{
-		Use:   "audit --provider URL [--data DIR]",
+		Use:   "audit --provider URL | --from DIR|URL [--data DIR]",
 		Short: "Audit a provider's log once, up to its newest checkpoint",
 		Long: `Audit recomputes a provider's log. With --data, a folder that init made, it goes
 on from where it was, and holds the log against what it saw before; without, it
 begins with entry 0 and forgets all of it afterwards.
 
+With --from it reads a copy of the log, as kithd export-audit writes it, from a
+folder or a file host, and asks the provider nothing. What is wrong with a copy is
+held against the provider only if the provider signed it.
+
 It exits with 3 when the provider misbehaved, and names the log entry and a file
 with the evidence: in DIR/evidence, or in the working folder.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if address == "" && p.data == "" {
+			switch {
+			case place != "" && address != "":
+				return usage(errors.New("--from with --provider"), "a log is read from its provider or from a copy")
+			case place == "" && address == "" && p.data == "":
 				return usage(errors.New("no provider"), "say which one: --provider URL")
 			}
 			expect, err := parseFingerprint(fingerprint)
@@ -35,6 +42,11 @@ with the evidence: in DIR/evidence, or in the working folder.`,
 			defer bar.end()
 			o := p.watchOptions(p.data, address)
 			o.Expect, o.Each, o.Patience = expect, bar.set, -1
+			if place != "" {
+				if err := p.from(cmd.Context(), &o, place); err != nil {
+					return copyFault(err, place)
+				}
+			}
 			w, err := p.open(cmd.Context(), o)
 			if err != nil {
 				return err
@@ -44,15 +56,17 @@ with the evidence: in DIR/evidence, or in the working folder.`,
 			from := w.Status().Size
 			r, err := w.Pass(cmd.Context())
 			if err := p.conclude(w, err); err != nil {
-				return err
+				return copyFault(err, place)
 			}
 			bar.end()
 			v := viewOf(w.Status())
 			v.From, v.Entries, v.Leaves, v.Bytes, v.Seconds = from, r.Entries, r.Leaves, r.Bytes, time.Since(started).Seconds()
+			v.Memory = peakMemory()
 			return p.showAudit(v)
 		},
 	}
 	cmd.Flags().StringVar(&address, "provider", "", "`URL` of the provider (default: as init was told)")
+	cmd.Flags().StringVar(&place, "from", "", "read a copy of the log: a folder, or the `URL` of a file host")
 	cmd.Flags().StringVar(&fingerprint, "fingerprint", "", "refuse every log but the one with fingerprint `F`")
 	return cmd
 }
@@ -66,6 +80,7 @@ type auditView struct {
 	Leaves      uint64   `json:"leaves"`  // added and removed by them
 	Bytes       uint64   `json:"bytes"`   // of updates
 	Seconds     float64  `json:"seconds"`
+	Memory      uint64   `json:"memory_bytes,omitempty"` // of this process at most, where the system says
 	Head        headView `json:"head"`
 }
 

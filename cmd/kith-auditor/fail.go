@@ -71,6 +71,8 @@ func (p *program) report(err error) int {
 		view := faultView{Error: plain(err), Hint: f.hint, Evidence: f.evidence, Exit: f.code}
 		if m, ok := errors.AsType[*watch.Misbehaved](err); ok {
 			view.Kind, view.Entry, view.Step, view.Proved = m.Finding.Kind, &m.Finding.Entry, m.Finding.Step, m.Finding.Proved
+		} else if m, ok := errors.AsType[*pass.Misbehaviour](err); ok { // of a copy, and perhaps not the provider's
+			view.Entry, view.Step = &m.Entry, m.Step()
 		}
 		if err := p.emit(view); err != nil {
 			fmt.Fprintln(p.err, "kith-auditor: error: "+plain(err))

@@ -93,7 +93,7 @@ Exit codes: 0 fine, 1 failed, 2 usage, 3 the provider misbehaved.`,
 	}
 	root.PersistentFlags().StringArrayVar(&p.dirs, "data", nil, "folder with what the auditor knows of one provider `DIR`; for run, one or more")
 	root.PersistentFlags().BoolVar(&p.json, "json", false, "write JSON, for programs")
-	root.AddCommand(p.newInit(), p.newAudit(), p.newRun(), p.newVerifyEvidence())
+	root.AddCommand(p.newInit(), p.newAudit(), p.newRun(), p.newVerifyEvidence(), p.newBench())
 	return root
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/kith-kt/kith/directory"
+	"github.com/kith-kt/kith/internal/figures"
 )
 
 func newBenchCommand() *cobra.Command {
@@ -29,7 +30,7 @@ func newBenchCommand() *cobra.Command {
 			if quick {
 				b.scale = quickScale
 			}
-			b.report = benchReport{Quick: quick, Labels: b.scale.labels, Cores: runtime.NumCPU()}
+			b.report = figures.Report{Quick: quick, Labels: b.scale.labels, Cores: runtime.NumCPU()}
 			if b.dir, err = os.MkdirTemp(dir, "kithd-bench"); err != nil {
 				return err
 			}
@@ -40,9 +41,9 @@ func newBenchCommand() *cobra.Command {
 			if wantsJSON(cmd) {
 				err = printJSON(cmd, &b.report)
 			} else {
-				err = b.report.show(cmd.OutOrStdout())
+				err = b.report.Show(cmd.OutOrStdout(), b.what())
 			}
-			if n := b.report.missed(); err == nil && n > 0 {
+			if n := b.report.Missed(); err == nil && n > 0 {
 				err = failed(fmt.Errorf("%d figures miss their bounds", n), "make sure that nothing else runs on two of the cores, and that --dir is on the disk you mean")
 			}
 			return err
@@ -95,8 +96,13 @@ type bench struct {
 	log    io.Writer
 	dir    string
 	scale  benchScale
-	report benchReport
+	report figures.Report
 	floors floors
+}
+
+// what says what is measured.
+func (b *bench) what() string {
+	return fmt.Sprintf("Ed25519, log of up to %d labels", b.report.Labels)
 }
 
 func (b *bench) say(format string, args ...any) {

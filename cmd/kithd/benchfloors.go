@@ -53,7 +53,7 @@ func (b *bench) measureFloors() error {
 	if b.floors.fsync, err = fsyncTime(b.dir); err != nil {
 		return err
 	}
-	b.report.note("floor: fsync of one page, median", micros(b.floors.fsync), "µs")
+	b.report.Note("floor: fsync of one page, median", micros(b.floors.fsync), "µs")
 	var node [65]byte
 	hashes := work{100_000, func() error {
 		for i := range 100_000 {
@@ -66,7 +66,7 @@ func (b *bench) measureFloors() error {
 	if err != nil {
 		return err
 	}
-	b.report.note("floor: hash of a tree node", micros(costs[0]), "µs")
+	b.report.Note("floor: hash of a tree node", micros(costs[0]), "µs")
 	for _, s := range []struct {
 		id    wire.CipherSuite
 		name  string
@@ -84,10 +84,10 @@ func (b *bench) measureFloors() error {
 		if err != nil {
 			return err
 		}
-		b.report.note("floor: VRF evaluation, "+s.name, micros(costs[0]), "µs")
-		b.report.note("floor: VRF proof, "+s.name, micros(costs[1]), "µs")
-		b.report.note("floor: VRF verification, "+s.name, micros(costs[2]), "µs")
-		b.report.atMost("VRF verification, "+s.name, ratios[2], s.bound, "× VRF evaluation")
+		b.report.Note("floor: VRF evaluation, "+s.name, micros(costs[0]), "µs")
+		b.report.Note("floor: VRF proof, "+s.name, micros(costs[1]), "µs")
+		b.report.Note("floor: VRF verification, "+s.name, micros(costs[2]), "µs")
+		b.report.AtMost("VRF verification, "+s.name, ratios[2], s.bound, "× VRF evaluation")
 	}
 	return nil
 }

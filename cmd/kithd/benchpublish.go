@@ -85,11 +85,11 @@ func (b *bench) publish(large *benchLog) error {
 	if err != nil {
 		return err
 	}
-	b.report.atMost(fmt.Sprintf("publish, bulk: CPU per label at %d labels, one core", large.labels), atLarge, 1.6, "× VRF evaluation")
-	b.report.note("publish, bulk, on two cores", rate, "labels/s")
-	b.report.atLeast("publish, bulk: labels on two cores ÷ VRF evaluations on one", rate*evaluation.Seconds(), 1.1, "")
-	b.report.atLeast(fmt.Sprintf("growth: publish rate at %d labels", large.labels), 100*atSmall/atLarge, 85, fmt.Sprintf("%% of that at %d", b.scale.small))
-	b.report.atMost(fmt.Sprintf("disk per label at %d labels, 64-byte values", large.labels), float64(info.Size())/float64(large.labels), 900, "B")
+	b.report.AtMost(fmt.Sprintf("publish, bulk: CPU per label at %d labels, one core", large.labels), atLarge, 1.6, "× VRF evaluation")
+	b.report.Note("publish, bulk, on two cores", rate, "labels/s")
+	b.report.AtLeast("publish, bulk: labels on two cores ÷ VRF evaluations on one", rate*evaluation.Seconds(), 1.1, "")
+	b.report.AtLeast(fmt.Sprintf("growth: publish rate at %d labels", large.labels), 100*atSmall/atLarge, 85, fmt.Sprintf("%% of that at %d", b.scale.small))
+	b.report.AtMost(fmt.Sprintf("disk per label at %d labels, 64-byte values", large.labels), float64(info.Size())/float64(large.labels), 900, "B")
 	return nil
 }
 
@@ -143,8 +143,8 @@ func (b *bench) singleUpdate(l *benchLog) error {
 		return err
 	}
 	bound := groupCommit + 2*b.floors.fsync
-	b.report.atMost("single update, acknowledged and durable, p50 (bound: group-commit interval + 2 fsyncs)", millis(median(alone)), millis(bound), "ms")
-	b.report.note("single update, the moment another was acknowledged, p50", millis(median(crowded)), "ms")
+	b.report.AtMost("single update, acknowledged and durable, p50 (bound: group-commit interval + 2 fsyncs)", millis(median(alone)), millis(bound), "ms")
+	b.report.Note("single update, the moment another was acknowledged, p50", millis(median(crowded)), "ms")
 	return nil
 }
 

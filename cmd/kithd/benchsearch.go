@@ -85,7 +85,7 @@ func (b *bench) searchWarm(l *benchLog) error {
 			}
 			rates = append(rates, float64(n)/took.Seconds())
 		}
-		b.report.atLeast(fmt.Sprintf("search, warm, %d labels in %d entries, cores: %d", l.labels, b.scale.wide, cores), median(rates), bound, "/s")
+		b.report.AtLeast(fmt.Sprintf("search, warm, %d labels in %d entries, cores: %d", l.labels, b.scale.wide, cores), median(rates), bound, "/s")
 	}
 	return nil
 }
@@ -120,7 +120,7 @@ func (b *bench) searchCold(l *benchLog) error {
 	if err != nil {
 		return err
 	}
-	b.report.atMost("search, cold", ratios[1], 1.3, fmt.Sprintf("× the %d VRF proofs of its ladder", len(ladder)))
+	b.report.AtMost("search, cold", ratios[1], 1.3, fmt.Sprintf("× the %d VRF proofs of its ladder", len(ladder)))
 	return nil
 }
 
@@ -149,10 +149,10 @@ func (b *bench) searchGrowth(small []*benchLog, large *benchLog) error {
 		fmt.Sprintf("a log of %d labels", large.labels),
 		fmt.Sprintf("a log of %d labels", small[0].labels),
 	} {
-		b.report.note("search, warm, in "+name+": prefix nodes read", nodes[i], "")
-		b.report.note("search, warm, in "+name+": time per prefix node", 1000*micros(costs[i])/nodes[i], "ns")
+		b.report.Note("search, warm, in "+name+": prefix nodes read", nodes[i], "")
+		b.report.Note("search, warm, in "+name+": time per prefix node", 1000*micros(costs[i])/nodes[i], "ns")
 	}
-	b.report.atMost(fmt.Sprintf("growth: search time per prefix node read at %d labels", large.labels),
+	b.report.AtMost(fmt.Sprintf("growth: search time per prefix node read at %d labels", large.labels),
 		ratios[1]*nodes[0]/nodes[1], 1.15, fmt.Sprintf("× that in %d logs of %d", len(small), small[0].labels))
 	return nil
 }
@@ -239,9 +239,9 @@ func (b *bench) responseSizes(l *benchLog) error {
 			sizes = append(sizes, len(body))
 		}
 		middle := median(sizes)
-		b.report.note(fmt.Sprintf("search response at %d entries, %s: median", size-1, user.name), float64(middle), "B")
-		b.report.note(fmt.Sprintf("search response at %d entries, %s: greatest", size-1, user.name), float64(sizes[len(sizes)-1]), "B")
+		b.report.Note(fmt.Sprintf("search response at %d entries, %s: median", size-1, user.name), float64(middle), "B")
+		b.report.Note(fmt.Sprintf("search response at %d entries, %s: greatest", size-1, user.name), float64(sizes[len(sizes)-1]), "B")
 	}
-	b.report.atMost(fmt.Sprintf("search responses at %d entries that are not the draft's format exactly", size-1), float64(beyond), 0, "")
+	b.report.AtMost(fmt.Sprintf("search responses at %d entries that are not the draft's format exactly", size-1), float64(beyond), 0, "")
 	return nil
 }

@@ -61,8 +61,8 @@ func (b *bench) clientVerification(l *benchLog) error {
 	if err != nil {
 		return err
 	}
-	b.report.note(fmt.Sprintf("client: verification of a first search, %d entries", b.scale.wide), micros(costs[1]), "µs")
-	b.report.atMost(fmt.Sprintf("client: verification of a first search of version 0, %d entries", b.scale.wide), ratios[1], 3, "× VRF verification")
+	b.report.Note(fmt.Sprintf("client: verification of a first search, %d entries", b.scale.wide), micros(costs[1]), "µs")
+	b.report.AtMost(fmt.Sprintf("client: verification of a first search of version 0, %d entries", b.scale.wide), ratios[1], 3, "× VRF verification")
 	return nil
 }
 
@@ -102,11 +102,11 @@ func (b *bench) audit(l *benchLog) error {
 	}
 	runtime.KeepAlive(state)
 	runtime.KeepAlive(bodies)
-	b.report.atLeast(fmt.Sprintf("audit: leaves verified per second at %d leaves, 255-change entries, one core", l.labels),
+	b.report.AtLeast(fmt.Sprintf("audit: leaves verified per second at %d leaves, 255-change entries, one core", l.labels),
 		float64(leaves)/took.Seconds(), 150_000, "/s")
-	b.report.note("audit: AuditorUpdate per leaf", float64(size)/float64(leaves), "B")
-	b.report.note("audit: memory held at most", max(held[0], held[1])/(1<<10), "KiB")
-	b.report.atMost("audit: memory held in the second half of these entries", held[1]/held[0], 1.5, "× that in the first")
+	b.report.Note("audit: AuditorUpdate per leaf", float64(size)/float64(leaves), "B")
+	b.report.Note("audit: memory held at most", max(held[0], held[1])/(1<<10), "KiB")
+	b.report.AtMost("audit: memory held in the second half of these entries", held[1]/held[0], 1.5, "× that in the first")
 	return nil
 }
 
