@@ -125,6 +125,7 @@ func (p *Peers) Run(ctx context.Context) error {
 		})
 	}
 	all.Wait()
+	<-ctx.Done() // also where there are no peers
 	return nil
 }
 

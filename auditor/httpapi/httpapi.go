@@ -54,7 +54,6 @@ type Provider struct {
 // Config is what a handler needs. Gossip is necessary.
 type Config struct {
 	Name      string // of the auditor; "": none
-	Key       string // its cosigner's note verifier key; "": none
 	Providers []Provider
 	Gossip    Gossip
 	Evidence  Evidence // nil: there is none

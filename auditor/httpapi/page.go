@@ -39,9 +39,9 @@ type pages struct {
 
 // A pageView is what the template shows.
 type pageView struct {
-	Title, Key, Now string
-	Style           template.CSS
-	Providers       []cardView
+	Title, Now string
+	Style      template.CSS
+	Providers  []cardView
 }
 
 type cardView struct {
@@ -77,7 +77,7 @@ func (h *handler) page(w http.ResponseWriter, _ *http.Request) error {
 }
 
 func (h *handler) makePage(now time.Time) ([]byte, error) {
-	v := pageView{Title: "kith-auditor", Key: h.config.Key, Now: now.UTC().Format("2006-01-02 15:04:05 UTC"), Style: template.CSS(pageStyle)}
+	v := pageView{Title: "kith-auditor", Now: now.UTC().Format("2006-01-02 15:04:05 UTC"), Style: template.CSS(pageStyle)}
 	if h.config.Name != "" {
 		v.Title = h.config.Name
 	}

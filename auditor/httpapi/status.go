@@ -31,6 +31,7 @@ type Status struct {
 	Fault     string   `json:"fault,omitempty"`   // why the last pass was not finished
 	Verdict   *Verdict `json:"verdict,omitempty"` // of State caught
 
+	Cosigner     string `json:"cosigner,omitempty"` // note verifier key of the auditor's cosignatures
 	CosignedSize uint64 `json:"cosigned_size"`
 	CosignedAt   int64  `json:"cosigned_at,omitempty"` // ms since the Unix epoch
 	SignedSize   uint64 `json:"signed_size,omitempty"` // of the newest auditor's head that the provider took
@@ -70,13 +71,12 @@ type Peer struct {
 // A statusView is /status.json.
 type statusView struct {
 	Name      string   `json:"name,omitempty"`
-	Key       string   `json:"cosigner,omitempty"` // note verifier key
-	Now       int64    `json:"now"`                // ms since the Unix epoch
+	Now       int64    `json:"now"` // ms since the Unix epoch
 	Providers []Status `json:"providers"`
 }
 
 func (h *handler) status(w http.ResponseWriter, _ *http.Request) error {
-	v := statusView{Name: h.config.Name, Key: h.config.Key, Now: h.config.Now().UnixMilli(), Providers: []Status{}}
+	v := statusView{Name: h.config.Name, Now: h.config.Now().UnixMilli(), Providers: []Status{}}
 	for _, p := range h.config.Providers {
 		v.Providers = append(v.Providers, p.Status())
 	}

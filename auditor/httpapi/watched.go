@@ -23,7 +23,7 @@ func statusOf(s watch.Status, g gossip.Status, peers []gossip.PeerStatus) Status
 	out := Status{
 		Domain: s.Domain, Address: s.Address, Fingerprint: s.Fingerprint, State: Audited,
 		Entries: s.Size, Timestamp: s.Timestamp, Passed: milli(s.LastPass), Fault: s.Fault,
-		CosignedSize: s.CosignedSize, CosignedAt: milli(s.CosignedAt), SignedSize: s.SignedSize,
+		Cosigner: s.Cosigner, CosignedSize: s.CosignedSize, CosignedAt: milli(s.CosignedAt), SignedSize: s.SignedSize,
 		Gossip: Gossiped{Agreed: g.Agreed, Waiting: g.Waiting, Late: g.Late, Dropped: g.Dropped, Apart: g.Apart, Suspicions: g.Suspicions},
 		Peers:  []Peer{},
 	}

@@ -1,16 +1,11 @@
 package main
 
 import (
-	"fmt"
-	"net/http"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/kith-kt/kith/auditor/watch"
-	"github.com/kith-kt/kith/auditor/witness"
-	"github.com/kith-kt/kith/internal/daemon"
 )
 
 // A gauge is one number of a watch, as /metrics shows it, by domain.
@@ -70,35 +65,4 @@ func (m *metrics) Collect(out chan<- prometheus.Metric) {
 			out <- prometheus.MustNewConstMetric(g.desc, g.kind, g.value(&s), s.Domain)
 		}
 	}
-}
-
-// witness answers add-checkpoint for all logs that are followed.
-func (f *follower) witness() http.Handler {
-	logs := make([]witness.Log, len(f.watches))
-	for i, w := range f.watches {
-		logs[i] = w
-	}
-	return witness.New(logs, witness.Options{Logger: f.logger})
-}
-
-// server serves /metrics, /healthz and /add-checkpoint.
-func (f *follower) server() (*http.Server, error) {
-	registry := daemon.NewRegistry()
-	if err := registry.Register(newMetrics(f.watches)); err != nil {
-		return nil, err
-	}
-	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{DisableCompression: true, MaxRequestsInFlight: 4}))
-	mux.Handle(witness.Path, f.witness())
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-		w.Header().Set("Cache-Control", "no-store")
-		if err := f.health.Err(); err != nil {
-			w.WriteHeader(http.StatusServiceUnavailable)
-			fmt.Fprintln(w, oneLine(err.Error()))
-			return
-		}
-		fmt.Fprintln(w, "ok")
-	})
-	return &http.Server{Handler: mux, ReadTimeout: 10 * time.Second, WriteTimeout: 30 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10}, nil
 }

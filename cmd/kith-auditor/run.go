@@ -10,6 +10,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/kith-kt/kith/auditor/gossip"
+	"github.com/kith-kt/kith/auditor/httpapi"
 	"github.com/kith-kt/kith/auditor/watch"
 	"github.com/kith-kt/kith/internal/daemon"
 )
@@ -20,6 +22,7 @@ type runOptions struct {
 	poll     time.Duration
 	patience time.Duration
 	stay     bool
+	peers    peerOptions
 	alerts   alertOptions
 	listen   daemon.ListenOptions
 	log      daemon.LogOptions
@@ -41,10 +44,15 @@ keeps the evidence in DIR/evidence, tells the alerts, signs nothing more, and ex
 with 3. With several folders the others are followed on, what was found is served
 on, and run exits with 3 when it ends; with --stay, so it does with one.
 
-With --listen it serves its metrics, health and the rest, and writes one line to
+With --listen it serves a status page, a mirror of what it audited, its evidence,
+metrics and health, takes what others saw of the logs, and writes one line to
 standard output:
 
-  listening on http://127.0.0.1:9090`,
+  listening on http://127.0.0.1:9090
+
+With --peer it hands what it saw to another auditor, every --gossip-interval, and
+holds that one's log against its own. Two logs of one provider are evidence: run
+keeps it, and stays to hand it on, as with --stay.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			switch {
@@ -54,6 +62,8 @@ standard output:
 				return usage(fmt.Errorf("--poll is %s", o.poll), "a time such as 10s")
 			case o.patience <= 0:
 				return usage(fmt.Errorf("--patience is %s", o.patience), "a time such as 2m")
+			case o.peers.interval <= 0:
+				return usage(fmt.Errorf("--gossip-interval is %s", o.peers.interval), "a time such as 1m")
 			case o.address != "" && len(p.dirs) > 1:
 				return usage(errors.New("--provider with several folders"), "each folder has the address that init was told")
 			}
@@ -64,6 +74,8 @@ standard output:
 	f.StringVar(&o.address, "provider", "", "`URL` of the provider (default: as init was told)")
 	f.DurationVar(&o.poll, "poll", watch.DefaultPoll, "how long to wait before the provider is asked again")
 	f.DurationVar(&o.patience, "patience", watch.DefaultPatience, "how long a log may stall before that is a finding")
+	f.StringArrayVar(&o.peers.addresses, "peer", nil, "`URL` of another auditor, to hold its logs against ours")
+	f.DurationVar(&o.peers.interval, "gossip-interval", gossip.DefaultInterval, "how long to wait before the other auditors are asked again")
 	f.BoolVar(&o.stay, "stay", false, "go on serving what was found when nothing is left to follow")
 	f.StringArrayVar(&o.alerts.webhooks, "alert-webhook", nil, "`URL` to post every finding to, as JSON")
 	f.StringArrayVar(&o.alerts.commands, "alert-exec", nil, "`COMMAND` to run for every finding, with sh; KITH_EVIDENCE names the file")
@@ -81,6 +93,8 @@ type follower struct {
 	stay    bool
 	logger  *slog.Logger
 	health  daemon.Health
+	desks   gossip.Desks // one for each watch
+	peers   *gossip.Peers
 
 	mu     sync.Mutex
 	caught error // the first *watch.Misbehaved
@@ -95,7 +109,7 @@ func (p *program) follows(ctx context.Context, o *runOptions) error {
 	if err != nil {
 		return err
 	}
-	f := &follower{logger: logger, stay: o.stay || len(p.dirs) > 1}
+	f := &follower{logger: logger, stay: o.stay || len(p.dirs) > 1 || len(o.peers.addresses) > 0}
 	defer f.close()
 	domains := map[string]string{}
 	for _, dir := range p.dirs {
@@ -114,8 +128,13 @@ func (p *program) follows(ctx context.Context, o *runOptions) error {
 		f.health.Set(s.Domain, errors.New("the first pass is not finished"))
 		logger.Info("following", "provider", s.Address, "domain", s.Domain, "entry", s.Size, "signs", s.SignsHeads)
 	}
-	parts := []func(context.Context) error{f.follow}
+	if err := f.gossip(&o.peers); err != nil {
+		return err
+	}
+	defer f.peers.Close()
+	parts := []func(context.Context) error{f.follow, f.compare, f.peers.Run}
 	if o.listen.Address != "" {
+		o.listen.MaxConnections, o.listen.MaxPerAddress = httpapi.MaxConnections, httpapi.MaxPerAddress
 		ln, err := daemon.Listen(ctx, o.listen)
 		if errors.Is(err, daemon.ErrPlain) {
 			return usage(err, "give --tls-cert and --tls-key")
