@@ -68,13 +68,18 @@ func (c *Client) boundTo(ctx context.Context, now time.Time) (*checkpoint.Bound,
 	if err != nil {
 		return nil, nil, err
 	}
+	lag := c.config.Policy.lag()
+	since := c.oldest(now)
 	have, err := c.enough(b, now)
-	if err != nil {
-		return nil, nil, err
+	if newest := head.Time(); err == nil && !b.Covers && newest > b.Timestamp && duration(newest-b.Timestamp) > lag {
+		since = uint64(max(0, now.Add(-lag).Unix()))
+		err = fmt.Errorf("the newest entry that enough witnesses saw is %s older than that of the head; your policy allows %s", round(duration(newest-b.Timestamp)), lag)
 	}
-	if newest := head.Time(); !b.Covers && newest > b.Timestamp && duration(newest-b.Timestamp) > c.config.Policy.lag() {
-		return nil, nil, fmt.Errorf("the newest entry that enough witnesses saw is %s older than that of the head; your policy allows %s",
-			round(duration(newest-b.Timestamp)), c.config.Policy.lag())
+	if err != nil {
+		if absent := c.absent(ctx, b.Signed, since, now); absent != "" {
+			err = fmt.Errorf("%w (%s)", err, absent)
+		}
+		return nil, nil, err
 	}
 	c.bound = b
 	return b, have, nil
@@ -140,15 +145,11 @@ type cosigned struct {
 
 // enough checks that a checkpoint has the cosignatures that the policy demands.
 func (c *Client) enough(b *checkpoint.Bound, now time.Time) (met []cosigned, err error) {
-	p := &c.config.Policy
 	var lacking []string
-	for _, q := range []cosigned{{what: "witnesses", quorum: &p.Witnesses}, {what: "auditors", quorum: &p.Auditors}} {
-		if q.quorum.Threshold <= 0 {
-			continue
-		}
+	for _, q := range c.quorums() {
 		q.have, err = q.quorum.Check(b.Signed, c.oldest(now), c.newest(now))
 		if short, ok := errors.AsType[*checkpoint.QuorumError](err); ok {
-			lacking = append(lacking, lacks(q.what, short, now))
+			lacking = append(lacking, lacks(q.what, short))
 		} else if err != nil {
 			return nil, err
 		}
@@ -158,6 +159,17 @@ func (c *Client) enough(b *checkpoint.Bound, now time.Time) (met []cosigned, err
 		return nil, errors.New(strings.Join(lacking, "; and "))
 	}
 	return met, nil
+}
+
+// quorums are those that the policy demands.
+func (c *Client) quorums() (all []cosigned) {
+	p := &c.config.Policy
+	for _, q := range []cosigned{{what: "witnesses", quorum: &p.Witnesses}, {what: "auditors", quorum: &p.Auditors}} {
+		if q.quorum.Threshold > 0 {
+			all = append(all, q)
+		}
+	}
+	return all
 }
 
 func (c *Client) oldest(now time.Time) uint64 {

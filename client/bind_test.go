@@ -169,6 +169,24 @@ func TestWitnessesAndAuditors(t *testing.T) {
 	wantPolicy(t, witnessed(a, func(c *client.Config) { c.Policy.Auditors = a.quorum(1, "auditor.example") }), "0 of the 2 witnesses needed")
 }
 
+// TestRefusalNamesWhoIsAwayNow: the binding is to the last checkpoint that had
+// enough cosignatures; who is well shows on the newest one alone.
+func TestRefusalNamesWhoIsAwayNow(t *testing.T) {
+	a := trailed(t)
+	a.cosign(a.l.Time, "w3")
+	old := *a
+	a.l.Advance(20_000).Publish(nil)
+	a.sign("w1") // w2 and w3 went away 20 s ago
+	newest := a.note
+	a.size, a.note, a.last = old.size, old.note, newest
+	c := witnessed(a, nil)
+	wantPolicy(t, c, "20 s older than that of the head", "(w2: last cosignature 20 s old, w3: last cosignature 20 s old)")
+	a.l.Advance(10_500)
+	wantPolicy(t, c, "0 of the 2 witnesses needed", "(w2: last cosignature 31 s old, w3: last cosignature 31 s old)")
+	a.last = []byte("no checkpoint") // what it says is not believed, nor needed
+	wantPolicy(t, c, "(w1: last cosignature 31 s old, w2: last cosignature 31 s old, w3: last cosignature 31 s old)")
+}
+
 // TestCosignaturesAgeWithoutANewHead: what was enough once is not for ever.
 func TestCosignaturesAgeWithoutANewHead(t *testing.T) {
 	a := trailed(t)

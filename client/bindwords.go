@@ -8,24 +8,24 @@ import (
 	"github.com/kith-kt/kith/proto/checkpoint"
 )
 
-// lacks says in plain words who is missing.
-func lacks(what string, e *checkpoint.QuorumError, now time.Time) string {
+// lacks says in plain words what is missing.
+func lacks(what string, e *checkpoint.QuorumError) string {
 	if len(e.Short) == 0 {
 		return fmt.Sprintf("your policy demands %d %s, and knows %d", e.Threshold, what, len(e.Have))
 	}
-	var each []string
-	for _, s := range e.Short {
-		at := time.Unix(int64(s.Time), 0)
-		switch {
-		case s.Why == checkpoint.TooOld && s.Time > 0:
-			each = append(each, fmt.Sprintf("%s: last cosignature %s old", s.Name, round(now.Sub(at))))
-		case s.Why == checkpoint.InFuture:
-			each = append(each, fmt.Sprintf("%s: cosignature from %s in the future", s.Name, round(at.Sub(now))))
-		default:
-			each = append(each, s.Name+": "+s.Why.String())
-		}
+	return fmt.Sprintf("%d of the %d %s needed cosigned", len(e.Have), e.Threshold, what)
+}
+
+// words says why one witness does not count.
+func words(s checkpoint.Shortfall, now time.Time) string {
+	at := time.Unix(int64(s.Time), 0)
+	switch {
+	case s.Why == checkpoint.TooOld && s.Time > 0:
+		return fmt.Sprintf("%s: last cosignature %s old", s.Name, round(now.Sub(at)))
+	case s.Why == checkpoint.InFuture:
+		return fmt.Sprintf("%s: cosignature from %s in the future", s.Name, round(at.Sub(now)))
 	}
-	return fmt.Sprintf("%d of the %d %s needed cosigned (%s)", len(e.Have), e.Threshold, what, strings.Join(each, ", "))
+	return s.Name + ": " + s.Why.String()
 }
 
 // round is a duration to the second, or exactly below two seconds, in few words.

@@ -34,6 +34,7 @@ type trail struct {
 	err   error                     // Binding fails with it
 	edit  func(*checkpoint.Binding) // changes what is served
 	stale []byte                    // is served, whatever is asked for
+	last  []byte                    // the newest checkpoint, if not note
 	asked []uint64
 }
 
@@ -142,6 +143,14 @@ func (a *trail) Binding(_ context.Context, size uint64) ([]byte, error) {
 		return nil, fmt.Errorf("no head of %d entries", size)
 	}
 	return a.binding(size)
+}
+
+// Checkpoint implements client.Newest.
+func (a *trail) Checkpoint(context.Context) ([]byte, error) {
+	if a.last != nil {
+		return a.last, nil
+	}
+	return a.note, nil
 }
 
 func (a *trail) binding(size uint64) ([]byte, error) {

@@ -240,6 +240,12 @@ func (r *Remote) Binding(ctx context.Context, size uint64) ([]byte, error) {
 	}, func(error) bool { return true })
 }
 
+// Checkpoint fetches the newest checkpoint of the audit log. It implements
+// client.Newest, and does not verify what it gets.
+func (r *Remote) Checkpoint(ctx context.Context) ([]byte, error) {
+	return r.Get(ctx, "/log/checkpoint", "text/plain", checkpoint.MaxNote)
+}
+
 // Get fetches a path of the directory, such as "/log/checkpoint", whose answer
 // must have the media type (any if it is "") and at most limit bytes.
 func (r *Remote) Get(ctx context.Context, path, mediaType string, limit int64) ([]byte, error) {

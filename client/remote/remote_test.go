@@ -292,6 +292,7 @@ func TestProviderDocument(t *testing.T) {
 // TestBinding: how it is asked for, and what is not taken for one.
 func TestBinding(t *testing.T) {
 	var _ client.Binder = (*remote.Remote)(nil)
+	var _ client.Newest = (*remote.Remote)(nil)
 	tries := 0
 	status, mediaType, length := 200, checkpoint.BindingMediaType, 10
 	r := serve(t, remote.Options{Sleep: func(context.Context, time.Duration) error { return nil }}, func(w http.ResponseWriter, req *http.Request) {
