@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"time"
 
 	"github.com/kith-kt/kith/client"
+	"github.com/kith-kt/kith/client/keyring"
 	"github.com/kith-kt/kith/proto/label"
 	"github.com/kith-kt/kith/proto/record"
 )
@@ -22,6 +24,7 @@ type alert struct {
 	Keys      []string `json:"keys"`
 	Text      string   `json:"text"`
 	Evidence  string   `json:"evidence"`
+	File      string   `json:"evidence_file,omitempty"` // for others: signed with the account key
 }
 
 // alerts looks at the versions of an owned label that its owner did not publish
@@ -39,7 +42,9 @@ func (s *session) alerts(ctx context.Context, name string) []alert {
 			s.p.say("%s: version %d was published by another of your devices: %s", label.Display(name), version, names(l.Record.Keys))
 			continue
 		}
-		foreign = append(foreign, s.alert(name, version, l, err))
+		a := s.alert(name, version, l, err)
+		a.File = s.notMine(ctx, name, version)
+		foreign = append(foreign, a)
 	}
 	if len(foreign) == 0 {
 		if err := s.client.Edit(func(state *client.State) (*client.State, error) { return state.WithoutAlerts(name), nil }); err != nil {
@@ -105,6 +110,62 @@ func (s *session) alert(name string, version uint32, l *client.Lookup, err error
 	return a
 }
 
+// looked bounds how many versions before a foreign one are looked at for one that is
+// the owner's.
+const looked = 8
+
+// notMine writes an evidence file in which the owner of a label, with the account key
+// that an earlier version names, says that a version is not its own. It proves both
+// versions as somebody sees them who comes for the first time. It returns the path of
+// the file, or "" where there is nothing to hold against the version.
+func (s *session) notMine(ctx context.Context, name string, version uint32) string {
+	a, err := s.ring.Account(name)
+	if err != nil {
+		return ""
+	}
+	for own, tried := version, 0; own > 0 && tried < looked; tried++ {
+		own--
+		c := client.New(s.config(client.NewState(s.log), nil))
+		before, _ := c.Lookup(ctx, name, client.Options{Version: &own})
+		if before == nil || !signedBy(before, a) {
+			continue
+		}
+		after, _ := c.Lookup(ctx, name, client.Options{Version: &version})
+		if after == nil || after.Found == nil {
+			return ""
+		}
+		return s.keepDisowned(a, before, after)
+	}
+	return ""
+}
+
+// signedBy reports whether a lookup proved a record with the account key of an account.
+func signedBy(l *client.Lookup, a *keyring.Account) bool {
+	r := cmp.Or(l.Record, l.Held)
+	return r != nil && r.Account != nil && *r.Account == record.KeyOf(a.Key())
+}
+
+func (s *session) keepDisowned(a *keyring.Account, before, after *client.Lookup) string {
+	both, err := client.ParseSaved(before.Saved)
+	if err != nil {
+		return ""
+	}
+	second, err := client.ParseSaved(after.Saved)
+	if err != nil {
+		return ""
+	}
+	both.Exchanges = append(both.Exchanges, second.Exchanges...)
+	x, err := s.disownVersion(a.Key(), after.Found.Terminal, both.Append(nil))
+	if err != nil {
+		return ""
+	}
+	path, _, err := s.convict(x, "found by yourself")
+	if err != nil {
+		s.p.warn("the evidence was not saved: %s", plain(err))
+	}
+	return path
+}
+
 // alarm says what appeared that the owner did not publish, and what to do. It
 // writes view, or else the alerts, as JSON.
 func (s *session) alarm(alerts []alert, view any) error {
@@ -120,8 +181,10 @@ func (s *session) alarm(alerts []alert, view any) error {
 		f.err = errors.New(strings.Join(texts, "; and "))
 	}
 	for _, a := range alerts {
-		if a.Evidence != "" {
-			f.evidence = append(f.evidence, a.Evidence)
+		for _, path := range []string{a.Evidence, a.File} {
+			if path != "" {
+				f.evidence = append(f.evidence, path)
+			}
 		}
 	}
 	if view == nil {

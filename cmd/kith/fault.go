@@ -108,7 +108,7 @@ var hints = []struct {
 	{provider.ErrNotYet, "compare the date of this computer with another clock"},
 	{provider.ErrExpired, "compare the date of this computer with another clock; if it is right, the provider has to sign a new document"},
 	{client.ErrUnacknowledged, "ask them over another channel whether this was their doing; then accept it with: kith contacts ack LABEL"},
-	{client.ErrPolicy, "wait until it holds; kith policy shows what you demand, and kith policy set changes it"},
+	{client.ErrPolicy, "wait until it holds; kith policy shows what you demand besides --min-age and --require-auditor"},
 	{client.ErrSaved, "give a file that kith lookup --save-proof wrote, or that kith kept as evidence"},
 	{client.ErrOvertaken, "other devices are publishing at the same time; try again"},
 	{client.ErrRecord, "if this provider does not keep account records, add --opaque"},
