@@ -21,7 +21,7 @@ type desk struct{ *gossip.Desk }
 func (a *demoAuditor) serve() (http.Handler, error) {
 	a.Desk = gossip.NewDesk(a.watch, a.watch, gossip.Options{})
 	return httpapi.New(httpapi.Config{
-		Name: a.name, Key: a.watch.Status().Cosigner,
+		Name:          a.name,
 		Providers:     []httpapi.Provider{{Domain: demoDomain, View: a.watch, Status: func() httpapi.Status { return httpapi.Status{Domain: demoDomain} }}},
 		Gossip:        gossip.Desks{a.Desk},
 		AddCheckpoint: witness.New([]witness.Log{a.watch}, witness.Options{}),
