@@ -20,7 +20,10 @@ const (
 	DefaultInterval = time.Minute
 	peerTimeout     = 20 * time.Second // of one request
 	peerPatience    = time.Minute      // of an exchange
+	soon            = time.Second      // between exchanges before there is anything to tell
 )
+
+const nothingYet = "nothing is audited here yet"
 
 // PeerOptions say how other auditors are asked. The zero value is good.
 type PeerOptions struct {
@@ -114,10 +117,12 @@ func (p *Peers) Run(ctx context.Context) error {
 	for _, one := range p.peers {
 		all.Go(func() {
 			for {
-				p.exchangeAll(ctx, one)
-				jitter := time.Duration((0.8 + 0.4*rand.Float64()) * float64(p.o.Interval))
+				wait := time.Duration((0.8 + 0.4*rand.Float64()) * float64(p.o.Interval))
+				if !p.exchangeAll(ctx, one) {
+					wait = min(wait, soon)
+				}
 				select {
-				case <-time.After(jitter):
+				case <-time.After(wait):
 				case <-ctx.Done():
 					return
 				}
@@ -138,12 +143,16 @@ func (p *Peers) Once(ctx context.Context) {
 	all.Wait()
 }
 
-func (p *Peers) exchangeAll(ctx context.Context, one *peer) {
+// exchangeAll exchanges with a peer about all logs. It reports whether there was
+// something to tell of each.
+func (p *Peers) exchangeAll(ctx context.Context, one *peer) bool {
+	all := true
 	for _, d := range p.desks {
 		s := p.exchange(ctx, one, d)
 		if ctx.Err() != nil {
-			return
+			return false
 		}
+		all = all && s.Says != nothingYet
 		one.mu.Lock()
 		if before := one.said[d]; s.Says != before.Says {
 			p.o.Logger.Info("a peer says", "peer", s.Address, "domain", d.Domain(), "says", s.Says)
@@ -151,6 +160,7 @@ func (p *Peers) exchangeAll(ctx context.Context, one *peer) {
 		one.said[d] = s
 		one.mu.Unlock()
 	}
+	return all
 }
 
 // exchange is one exchange with a peer about one log.
@@ -160,7 +170,7 @@ func (p *Peers) exchange(ctx context.Context, one *peer, d *Desk) (s PeerStatus)
 	s = PeerStatus{Address: one.feed.Address(), At: p.o.Now()}
 	sighting, err := d.Sighting()
 	if err != nil {
-		s.Says, s.At = "nothing is audited here yet", time.Time{}
+		s.Says, s.At = nothingYet, time.Time{}
 		return s
 	}
 	answer, err := ask(ctx, one.feed, sighting)

@@ -114,7 +114,7 @@ func newHandler(config Config) (*handler, error) {
 	if config.Logger == nil {
 		config.Logger = slog.New(slog.DiscardHandler)
 	}
-	metrics, err := newMetrics(config.Registry)
+	metrics, err := newMetrics(config.Registry, config.Providers)
 	if err != nil {
 		return nil, err
 	}
