@@ -147,7 +147,7 @@ func (d *Directory) beginOver(ctx context.Context, request *wire.UpdateRequest, 
 		select {
 		case <-changed:
 		case <-ctx.Done():
-			return nil, fmt.Errorf("%w: the update is committed; the auditor has not seen it yet", problem.ErrUnavailable)
+			return nil, ErrNotAudited
 		}
 	}
 }

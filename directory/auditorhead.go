@@ -35,6 +35,20 @@ func auditorHead(snap Snapshot, period *Period) (*wire.AuditorTreeHead, error) {
 	return head, nil
 }
 
+// AuditorHeadOf returns the newest head of the auditor in force and of any, by a
+// snapshot that Sequencer.Snapshot returned. Without the first, the error is
+// ErrNoAuditorHead.
+func AuditorHeadOf(snap Snapshot) (inForceHead, last *wire.AuditorTreeHead, err error) {
+	period := inForce(snap).now()
+	if last, err = keptAuditorHead(snap, period.Log.Format()); err != nil {
+		return nil, nil, err
+	}
+	if last == nil || last.TreeSize <= period.From {
+		return nil, last, noAuditorHead(period)
+	}
+	return last, last, nil
+}
+
 // keptAuditorHead returns the newest head of any auditor, or nil.
 func keptAuditorHead(snap Snapshot, f wire.Format) (*wire.AuditorTreeHead, error) {
 	b, err := snap.Meta(metaAuditorHead)

@@ -60,6 +60,10 @@ func (d *Directory) serve(snap Snapshot) (servedHead, error) {
 // without a head of that there are no answers. It is a problem.ErrUnavailable.
 var ErrNoAuditorHead = fmt.Errorf("%w: the auditor has not signed a head", problem.ErrUnavailable)
 
+// ErrNotAudited is an update that is committed, in an entry that may not be served
+// yet: the auditor is behind. It is a problem.ErrUnavailable.
+var ErrNotAudited = fmt.Errorf("%w: the update is committed; the auditor has not seen it yet", problem.ErrUnavailable)
+
 // noAuditorHead names the cause.
 func noAuditorHead(period *Period) error {
 	if period.From > 0 {

@@ -131,6 +131,7 @@ func adminHandler(op *operator.Operator) http.Handler {
 	register(mux, op, statusAction)
 	register(mux, op, backupAction)
 	register(mux, op, reloadAction)
+	register(mux, op, setAuditorAction)
 	registerFiles(mux, op)
 	return mux
 }

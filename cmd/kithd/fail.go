@@ -76,6 +76,8 @@ var hints = []struct {
 	{directory.ErrReadOnly, "check who owns the folder, and that its disk is mounted for writing"},
 	{directory.ErrFull, "make room on the disk; nothing was lost"},
 	{directory.ErrNotInitialised, "make a log first: kithd init --data DIR --domain DOMAIN"},
+	{directory.ErrStart, "give the new auditor an earlier start: --start 0 is right for one that audits from the beginning"},
+	{directory.ErrConfiguration, "put back the config.json and kith.json that belong to this log; if a change of the auditor was cut short, kithd status --data DIR ends it"},
 	{directory.ErrWrongKeys, "put back the keys that belong to this log"},
 	{directory.ErrCorrupt, "restore the newest backup: kithd restore --data DIR FILE"},
 	{directory.ErrNoToken, "kithd token --data DIR LABEL --list names those there are"},

@@ -91,6 +91,7 @@ func newRoot() *cobra.Command {
 		newFingerprintCommand(),
 		newDocumentCommand(),
 		newSetWitnessesCommand(),
+		newSetAuditorCommand(),
 		newDemoCommand(),
 		newBenchCommand(),
 	)

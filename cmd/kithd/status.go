@@ -73,6 +73,33 @@ type statusReply struct {
 	Versions    *uint64 `json:"versions,omitempty"`
 	Disk        int64   `json:"disk_bytes"`
 	Expires     string  `json:"document_expires,omitempty"`
+
+	Auditor    *auditorReply   `json:"auditor,omitempty"` // mode third-party-auditing
+	Checkpoint uint64          `json:"checkpoint,omitempty"`
+	Cosigned   uint64          `json:"cosigned_checkpoint,omitempty"` // newest that has what clients demand
+	Cosigners  []cosignerReply `json:"cosigners,omitempty"`
+}
+
+// An auditorReply says how the auditor of the mode stands.
+type auditorReply struct {
+	Size     uint64 `json:"size"` // of its newest head; 0: none
+	Age      int64  `json:"age_ms"`
+	Behind   int64  `json:"behind_ms"`
+	MaxLag   uint64 `json:"max_lag_ms"`
+	Start    uint64 `json:"start"`
+	LastSize uint64 `json:"last_size"` // of the newest head of this or the former auditor
+	Fault    string `json:"fault,omitempty"`
+}
+
+// A cosignerReply says how a witness or cosigning auditor stands.
+type cosignerReply struct {
+	Role     string `json:"role"`
+	Name     string `json:"name"`
+	Address  string `json:"address,omitempty"`
+	Size     uint64 `json:"size"`             // of the newest checkpoint it cosigned; 0: none
+	Age      *int64 `json:"age_ms,omitempty"` // of that cosignature, by its clock
+	Failures uint64 `json:"failures"`         // in a row
+	Error    string `json:"error,omitempty"`  // of the last attempt
 }
 
 var statusAction = action[statusRequest, statusReply]{name: "status", do: status}
@@ -105,6 +132,7 @@ func status(ctx context.Context, op *operator.Operator, q statusRequest) (status
 	if pinned, err := provider.Reopen(op.Document()); err == nil {
 		s.Expires = pinned.Document.Expires.Format(time.RFC3339)
 	}
+	s.addWatchers(op)
 	if q.Labels {
 		var labels, versions uint64
 		err = snap.EachLabel(func(_ []byte, places []directory.Place) error {
@@ -140,6 +168,7 @@ func (s *statusReply) show(cmd *cobra.Command) error {
 	if s.Labels != nil {
 		row("labels", "%d, in %d versions", *s.Labels, *s.Versions)
 	}
+	s.showWatchers(row)
 	row("disk", "%.1f MB", float64(s.Disk)/1e6)
 	row("document", "good until %s", s.Expires)
 	return w.Flush()

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/kith-kt/kith/directory"
 	"github.com/kith-kt/kith/proto/problem"
 	"github.com/kith-kt/kith/proto/wire"
 )
@@ -54,6 +55,10 @@ var declines = withBodies([]decline{
 	{cause: errNotYet, status: http.StatusNotFound, title: "the log has no such thing, or not yet"},
 	{cause: errMethod, status: http.StatusMethodNotAllowed, title: "method not allowed"},
 	{cause: errBusy, status: http.StatusServiceUnavailable, title: "directory busy", retry: time.Second},
+	{cause: directory.ErrNoAuditorHead, status: http.StatusServiceUnavailable, title: "waiting for the auditor", retry: 5 * time.Second,
+		detail: "the auditor of this log has not signed a head yet, and without one there are no answers"},
+	{cause: directory.ErrNotAudited, status: http.StatusServiceUnavailable, title: "waiting for the auditor", retry: 5 * time.Second,
+		detail: "the update is committed; the auditor has not seen it yet, or is late"},
 	{cause: nil, status: http.StatusServiceUnavailable, title: "directory unavailable", retry: 5 * time.Second},
 })
 

@@ -36,23 +36,32 @@ func loadDocument(dir string, log *wire.Configuration, keys *directory.Keys) (*d
 	if err != nil {
 		return nil, err
 	}
-	pinned, err := provider.Reopen(b)
+	d, err := openDocument(b, log, keys)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return d, nil
+}
+
+// openDocument reads a provider document for a log.
+func openDocument(b []byte, log *wire.Configuration, keys *directory.Keys) (*document, error) {
+	pinned, err := provider.Reopen(b)
+	if err != nil {
+		return nil, err
 	}
 	encoded, err := log.Append(nil, log.Format())
 	if err != nil {
 		return nil, err
 	}
 	if !bytes.Equal(pinned.Document.Configuration, encoded) {
-		return nil, fmt.Errorf("%s: %w: it names another configuration than keys and %s make", path, ErrDocument, ConfigFile)
+		return nil, fmt.Errorf("%w: it names another configuration than keys and %s make", ErrDocument, ConfigFile)
 	}
 	signer, err := checkpoint.NewSigner(keys.LogSigner)
 	if err != nil {
 		return nil, err
 	}
 	if a := pinned.Document.AuditLog; a.Key != signer.VerifierKey() || a.Origin != signer.Origin() {
-		return nil, fmt.Errorf("%s: %w: it names another audit log", path, ErrDocument)
+		return nil, fmt.Errorf("%w: it names another audit log", ErrDocument)
 	}
 	return &document{b, pinned.Document}, nil
 }
@@ -61,14 +70,23 @@ func loadDocument(dir string, log *wire.Configuration, keys *directory.Keys) (*d
 // raises the version, renews its time by life from now, signs with the root keys
 // and puts it in place. A running Operator serves it after ReloadDocument.
 func ReviseDocument(dir string, now time.Time, life time.Duration, change func(*provider.Document) error, roots ...ed25519.PrivateKey) error {
-	path := filepath.Join(dir, DocumentFile)
-	old, err := readFile(path, provider.MaxSize)
+	envelope, err := PrepareDocument(dir, now, life, change, roots...)
 	if err != nil {
 		return err
 	}
+	return replace(filepath.Join(dir, DocumentFile), envelope, 0o644)
+}
+
+// PrepareDocument makes what ReviseDocument puts in place, and does not put it
+// there.
+func PrepareDocument(dir string, now time.Time, life time.Duration, change func(*provider.Document) error, roots ...ed25519.PrivateKey) ([]byte, error) {
+	old, err := readFile(filepath.Join(dir, DocumentFile), provider.MaxSize)
+	if err != nil {
+		return nil, err
+	}
 	pinned, err := provider.Reopen(old)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	revised := *pinned.Document
 	revised.Version++
@@ -76,31 +94,31 @@ func ReviseDocument(dir string, now time.Time, life time.Duration, change func(*
 	revised.Expires = revised.Issued.Add(life)
 	if change != nil {
 		if err := change(&revised); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	if err := cosign.Check(cosign.TargetsOf(&revised)); err != nil {
-		return err
+		return nil, err
 	}
 	payload, err := revised.Encode()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	envelope, err := provider.Sign(payload, roots...)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	// What clients would refuse is not put in place.
 	if _, _, err := pinned.Follow(envelope, now, time.Second); err != nil {
-		return err
+		return nil, err
 	}
-	return replace(path, envelope, 0o644)
+	return envelope, nil
 }
 
 // ReloadDocument serves the provider document as it stands in the folder now,
 // unless that is older than the one served.
 func (op *Operator) ReloadDocument() error {
-	next, err := loadDocument(op.dir, op.log, op.keys)
+	next, err := loadDocument(op.dir, op.log.Load(), op.keys)
 	if err != nil {
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"path/filepath"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -26,9 +27,9 @@ import (
 type Operator struct {
 	dir     string
 	options OpenOptions
-	config  *Config
+	config  atomic.Pointer[Config]
 	keys    *directory.Keys
-	log     *wire.Configuration
+	log     atomic.Pointer[wire.Configuration] // in force
 
 	lock      *flock.Flock
 	store     *embedded.Store
@@ -42,6 +43,7 @@ type Operator struct {
 	cosigners *cosign.Collector
 
 	document   atomic.Pointer[document]
+	changing   sync.Mutex // held while the configuration changes
 	checkpoint checkpoints
 	running    atomic.Bool
 }
@@ -53,7 +55,7 @@ type Operator struct {
 func Open(dir string, o OpenOptions) (_ *Operator, err error) {
 	o.setDefaults()
 	op := &Operator{dir: dir, options: o}
-	if op.config, err = LoadConfig(dir); err != nil {
+	if err := op.loadConfig(); err != nil {
 		return nil, err
 	}
 	if op.lock, err = lock(dir); err != nil {
@@ -64,6 +66,9 @@ func Open(dir string, o OpenOptions) (_ *Operator, err error) {
 			err = errors.Join(err, op.Close())
 		}
 	}()
+	if err := op.openStore(); err != nil {
+		return nil, err
+	}
 	if err := op.openKeys(); err != nil {
 		return nil, err
 	}
@@ -100,25 +105,48 @@ func (op *Operator) warnOfClock() error {
 	}
 	defer snap.Release()
 	newest, now := time.UnixMilli(int64(snap.Head().Timestamp)), op.options.Now()
-	if ahead := newest.Sub(now); ahead > time.Duration(op.log.MaxAhead)*time.Millisecond {
+	if ahead := newest.Sub(now); ahead > time.Duration(op.log.Load().MaxAhead)*time.Millisecond {
 		op.options.Logger.Warn("the newest log entry lies in the future: set the clock right; if it is right, clients refuse the log until then",
 			"entry", newest.UTC(), "ahead", ahead)
 	}
 	return nil
 }
 
+func (op *Operator) loadConfig() error {
+	config, err := LoadConfig(op.dir)
+	if err == nil {
+		op.config.Store(config)
+	}
+	return err
+}
+
+// openStore opens the store, and ends a change of the configuration that was
+// interrupted: settings and document follow the store.
+func (op *Operator) openStore() (err error) {
+	if op.store, err = embedded.Open(filepath.Join(op.dir, StoreFile), embedded.Options{MustExist: true}); err != nil {
+		return err
+	}
+	changed, err := op.finishChange()
+	if err != nil || !changed {
+		return err
+	}
+	return op.loadConfig()
+}
+
 func (op *Operator) openKeys() error {
-	id, err := op.config.Log.suite()
+	id, err := op.config.Load().Log.suite()
 	if err != nil {
 		return err
 	}
 	if op.keys, err = directory.LoadKeys(filepath.Join(op.dir, KeysFolder), id); err != nil {
 		return err
 	}
-	if op.log, err = op.config.Log.Configuration(op.keys); err != nil {
+	log, err := op.config.Load().Log.Configuration(op.keys)
+	if err != nil {
 		return err
 	}
-	document, err := loadDocument(op.dir, op.log, op.keys)
+	op.log.Store(log)
+	document, err := loadDocument(op.dir, log, op.keys)
 	if err != nil {
 		return err
 	}
@@ -130,16 +158,13 @@ func (op *Operator) openKeys() error {
 
 func (op *Operator) openLog() (err error) {
 	o := &op.options
-	if op.store, err = embedded.Open(filepath.Join(op.dir, StoreFile), embedded.Options{MustExist: true}); err != nil {
-		return err
-	}
 	if op.mark, err = directory.OpenHighWater(filepath.Join(op.dir, HighWaterFile)); err != nil {
 		return err
 	}
 	op.registry = daemon.NewRegistry()
 	metered := newMeteredStore(op.store, op.registry)
 	op.sequencer, err = directory.Open(context.Background(), directory.Config{
-		Log: *op.log, Keys: op.keys, Store: metered, HighWater: op.mark,
+		Log: *op.log.Load(), Keys: op.keys, Store: metered, HighWater: op.mark,
 		Interval: o.Interval, Now: o.Now, After: o.After, Rand: o.Rand, Logger: o.Logger,
 	})
 	if err != nil {
@@ -148,8 +173,8 @@ func (op *Operator) openLog() (err error) {
 	op.registerMetrics()
 	op.tokens = directory.NewTokens(metered, o.Now, o.Rand)
 	op.directory, err = directory.NewDirectory(op.sequencer, directory.ReadConfig{
-		Authorizer:   &directory.TokenAuthorizer{Tokens: op.tokens, PublicSearch: op.config.Search == SearchPublic},
-		MaxValue:     op.config.MaxValue,
+		Authorizer:   &directory.TokenAuthorizer{Tokens: op.tokens, PublicSearch: op.config.Load().Search == SearchPublic},
+		MaxValue:     op.config.Load().MaxValue,
 		CachedProofs: o.CachedProofs,
 		MonitorPage:  o.MonitorPage,
 		UpdateWait:   o.UpdateWait,
@@ -158,7 +183,7 @@ func (op *Operator) openLog() (err error) {
 }
 
 func (op *Operator) newHandler() (http.Handler, error) {
-	limits := op.config.Limits
+	limits := op.config.Load().Limits
 	if op.options.Limits != nil {
 		limits = *op.options.Limits
 	}
@@ -169,7 +194,7 @@ func (op *Operator) newHandler() (http.Handler, error) {
 	return httpapi.New(httpapi.Config{
 		Service:       service,
 		Log:           op.sequencer,
-		Configuration: op.log,
+		Configuration: op.log.Load(), // its mode and suite, which stay
 		Auditor:       op.sequencer,
 		Checkpoint:    op.Checkpoint,
 		Bound:         op.cosigners.Best,
@@ -235,17 +260,13 @@ func (op *Operator) Ready() error {
 	defer snap.Release()
 	now := uint64(max(0, op.options.Now().UnixMilli()))
 	age := now - min(now, snap.Head().Timestamp)
-	if limit := op.log.MaxBehind; age > limit-limit/4 {
+	log := op.log.Load()
+	if limit := log.MaxBehind; age > limit-limit/4 {
 		return fmt.Errorf("the heartbeat is overdue: the newest log entry is %d ms old, of at most %d", age, limit)
 	}
-	if op.log.Mode == wire.ThirdPartyAuditing {
-		head, err := op.sequencer.AuditorHead()
-		if err != nil {
-			return err
-		}
-		if head == nil {
-			return errors.New("the auditor has not signed a head yet")
-		}
+	if log.Mode == wire.ThirdPartyAuditing {
+		_, err := op.auditorStanding(now)
+		return err
 	}
 	return nil
 }
@@ -292,10 +313,10 @@ func (op *Operator) Tokens() *directory.Tokens { return op.tokens }
 func (op *Operator) Metrics() *prometheus.Registry { return op.registry }
 
 // Config returns the settings of the folder.
-func (op *Operator) Config() *Config { return op.config }
+func (op *Operator) Config() *Config { return op.config.Load() }
 
-// Configuration returns the log's configuration.
-func (op *Operator) Configuration() *wire.Configuration { return op.log }
+// Configuration returns the log's configuration in force.
+func (op *Operator) Configuration() *wire.Configuration { return op.log.Load() }
 
 // Document returns the exact bytes of the signed provider document.
 func (op *Operator) Document() []byte { return op.document.Load().bytes }
