@@ -7,7 +7,9 @@ import (
 	"fmt"
 
 	"github.com/kith-kt/kith/client"
+	"github.com/kith-kt/kith/client/gossip"
 	"github.com/kith-kt/kith/client/keyring"
+	"github.com/kith-kt/kith/proto/evidence"
 	"github.com/kith-kt/kith/proto/provider"
 )
 
@@ -27,6 +29,10 @@ func (p *program) accept(ring *keyring.Ring, pinned *provider.Pinned, envelope [
 			return nil, err
 		}
 		f.evidence = []string{path}
+		if path := p.twoDocuments(ring, pinned.Document, envelope); path != "" {
+			f.evidence = append(f.evidence, path)
+			f.hint = "its root keys signed two documents that contradict each other, which anybody can verify: kith verify " + path + "; the log is refused from now on; ask your provider over another channel"
+		}
 		return nil, f
 	}
 	if err != nil {
@@ -63,6 +69,34 @@ func (p *program) accept(ring *keyring.Ring, pinned *provider.Pinned, envelope [
 		return nil, err
 	}
 	return next, nil
+}
+
+// twoDocuments keeps evidence that the provider's root keys signed the pinned document
+// and one that contradicts it, and refuses the log. It returns the path of the
+// evidence, or "" where there is none: an older document may be an old answer, played
+// again by somebody on the way.
+func (p *program) twoDocuments(ring *keyring.Ring, pinned *provider.Document, offered []byte) string {
+	known, err := ring.Provider()
+	if err != nil {
+		return ""
+	}
+	e, err := evidence.NewTwoDocuments(known, known, offered)
+	if err != nil {
+		return ""
+	}
+	file, err := e.Append(nil)
+	if err != nil {
+		return ""
+	}
+	verdict, err := gossip.Verify(file, pinned)
+	if err != nil {
+		return ""
+	}
+	path, _, err := ring.Convict(verdict.Fingerprint, verdict.Kind.String(), file, oneLine(printable(verdict.Text)), "found by yourself", p.now())
+	if err != nil {
+		p.warn("the evidence was not saved: %s", plain(err))
+	}
+	return path
 }
 
 // reconfigure takes what is known of a log over to its new Configuration, in which

@@ -108,6 +108,10 @@ func TestFollowAProvider(t *testing.T) {
 				t.Error("no evidence is named")
 			}
 			check(t, ring, c.offered, c.pinned, state, c.name == "another log and accepted")
+			caught, err := ring.Convictions()
+			if err != nil || (len(caught) == 1) != (c.name == "two of one version") {
+				t.Errorf("convictions: %+v, %v", caught, err)
+			}
 		})
 	}
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -161,7 +162,8 @@ func (s *session) handIn(ctx context.Context, jitter time.Duration, heads ...evi
 	}
 	sighting := gossip.NewSighting(s.client.State(), s.envelope, s.newestCheckpoint(ctx))
 	for _, h := range heads {
-		if len(sighting.Heads) < message.MaxHeads {
+		same := func(o evidence.SignedHead) bool { return o.Size == h.Size && o.Root == h.Root }
+		if len(sighting.Heads) < message.MaxHeads && !slices.ContainsFunc(sighting.Heads, same) {
 			sighting.Heads = append(sighting.Heads, h)
 		}
 	}
