@@ -26,6 +26,7 @@ func main() { os.Exit(Main()) }
 
 // Main runs the command line in os.Args and returns the exit code.
 func Main() int {
+	frugal()
 	ctx, stop := daemon.Signals(context.Background())
 	defer stop()
 	p := &program{out: os.Stdout, err: os.Stderr, now: time.Now, rand: rand.Reader}
