@@ -22,7 +22,7 @@ func (a *demoAuditor) serve() (http.Handler, error) {
 	a.Desk = gossip.NewDesk(a.watch, a.watch, gossip.Options{})
 	return httpapi.New(httpapi.Config{
 		Name:          a.name,
-		Providers:     []httpapi.Provider{{Domain: demoDomain, View: a.watch, Status: func() httpapi.Status { return httpapi.Status{Domain: demoDomain} }}},
+		Providers:     []httpapi.Provider{httpapi.Watched(a.watch, a.Desk, nil)},
 		Gossip:        gossip.Desks{a.Desk},
 		AddCheckpoint: witness.New([]witness.Log{a.watch}, witness.Options{}),
 		Limits:        httpapi.Limits{SightingsPerMinute: -1, ReadsPerMinute: -1},
