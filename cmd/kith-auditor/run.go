@@ -181,28 +181,36 @@ func (f *follower) follow(ctx context.Context) error {
 
 // watch runs one watch, and says in the health how it is.
 func (f *follower) watch(ctx context.Context, w *watch.Watch) {
-	ctx, stop := context.WithCancel(ctx)
-	defer stop()
 	domain := w.Status().Domain
-	go func() {
-		for ctx.Err() == nil {
-			grown := w.Grown()
-			if s := w.Status(); s.Fault != "" {
-				f.health.Set(domain, errors.New(s.Fault))
-			} else if !s.LastPass.IsZero() {
-				f.health.Set(domain, nil)
-			}
-			select {
-			case <-grown:
-			case <-ctx.Done():
-			}
+	watching, stop := context.WithCancel(ctx)
+	var told sync.WaitGroup
+	told.Go(func() { f.tellHealth(watching, w, domain) })
+	err := w.Run(ctx)
+	stop()
+	told.Wait()
+	if err == nil {
+		return
+	}
+	f.health.Set(domain, err)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.caught == nil {
+		f.caught = err
+	}
+}
+
+// tellHealth keeps the health of a watch until ctx ends.
+func (f *follower) tellHealth(ctx context.Context, w *watch.Watch, domain string) {
+	for ctx.Err() == nil {
+		grown := w.Grown()
+		if s := w.Status(); s.Fault != "" {
+			f.health.Set(domain, errors.New(s.Fault))
+		} else if !s.LastPass.IsZero() {
+			f.health.Set(domain, nil)
 		}
-	}()
-	if err := w.Run(ctx); err != nil {
-		f.mu.Lock()
-		defer f.mu.Unlock()
-		if f.caught == nil {
-			f.caught = err
+		select {
+		case <-grown:
+		case <-ctx.Done():
 		}
 	}
 }

@@ -31,7 +31,7 @@ type daemonTest struct {
 }
 
 // start starts kith-auditor run; the caller ends it.
-func start(t *testing.T, dir string) *daemonTest {
+func start(t *testing.T, dir string, more ...string) *daemonTest {
 	t.Helper()
 	ctx, stop := context.WithCancel(context.Background())
 	t.Cleanup(stop)
@@ -41,7 +41,8 @@ func start(t *testing.T, dir string) *daemonTest {
 	must(t, err)
 	p := &program{out: w, err: logs, now: time.Now, rand: rand.Reader}
 	go func() {
-		code := p.run(ctx, []string{"run", "--data", dir, "--listen", "127.0.0.1:0", "--poll", "5ms", "--log-format", "json"})
+		args := []string{"run", "--data", dir, "--listen", "127.0.0.1:0", "--poll", "5ms", "--log-format", "json"}
+		code := p.run(ctx, append(args, more...))
 		if code != exitFine {
 			b, _ := os.ReadFile(logs.Name())
 			t.Logf("%s", b)
@@ -116,10 +117,10 @@ func heads(t *testing.T, dir string) (all []watch.SignedHead) {
 }
 
 // audited makes a log that waits for an auditor's signature, and that auditor.
-func audited(t *testing.T, suite string) (*world, string) {
+func audited(t *testing.T, suite string, more ...string) (*world, string) {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "auditor")
-	out, stderr, code := run(t.Context(), "init", "--data", dir, "--suite", suite, "--json")
+	out, stderr, code := run(t.Context(), append([]string{"init", "--data", dir, "--suite", suite, "--json"}, more...)...)
 	if code != exitFine {
 		t.Fatal(stderr)
 	}

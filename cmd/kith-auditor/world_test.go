@@ -49,7 +49,10 @@ func newWorld(t *testing.T, o operator.Options) *world {
 		}
 		w.server.Close()
 	})
-	o.Domain, o.Addresses, o.OpaqueValues = domain, []string{w.server.URL}, true
+	if o.Domain == "" {
+		o.Domain = domain
+	}
+	o.Addresses, o.OpaqueValues = []string{w.server.URL}, true
 	if o.ReasonableMonitoringWindow == 0 {
 		o.ReasonableMonitoringWindow = time.Hour
 	}
