@@ -59,6 +59,7 @@ func FuzzParseState(f *testing.F) {
 		b = next.Append(nil)
 		f.Add(b[:len(b)-32])
 	}
+	f.Add(witnessedState(f, log))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		b = seal(b)
 		s, err := client.ParseState(b, log)
@@ -100,4 +101,23 @@ func FuzzParseSaved(f *testing.F) {
 		}
 		_, _ = saved.Verify()
 	})
+}
+
+// witnessedState is a saved state, without its checksum, in which a part is covered
+// and a head waits.
+func witnessedState(f *testing.F, log *client.Log) []byte {
+	f.Helper()
+	a := trailed(f)
+	c := witnessed(a, nil)
+	for range 2 {
+		if _, err := c.Lookup(f.Context(), "alice", client.Options{}); err != nil {
+			f.Fatal(err)
+		}
+		a.l.Advance(100).Publish(nil)
+	}
+	b := c.State().Append(nil)
+	if c.State().Pending() == nil || c.State().Log().Fingerprint() != log.Fingerprint() {
+		f.Fatal("nothing waits, or it is another log")
+	}
+	return b[:len(b)-32]
 }
