@@ -99,7 +99,7 @@ func (w *Watch) Cosign(note []byte, older uint64, proof []checkpoint.Hash) (line
 	}
 	w.cosigning.Lock()
 	defer w.cosigning.Unlock()
-	if signed.Size <= w.archive.Size() { // whatever else is asked: is it the same log?
+	if signed.Size <= w.Audited() { // whatever else is asked: is it the same log?
 		here, err := w.archive.Checkpoint(signed.Size)
 		if err != nil {
 			return nil, err
@@ -113,8 +113,8 @@ func (w *Watch) Cosign(note []byte, older uint64, proof []checkpoint.Hash) (line
 		return nil, &SizeError{w.cosigned.size}
 	case older > signed.Size:
 		return nil, fmt.Errorf("%w: size %d after %d", ErrBack, signed.Size, older)
-	case signed.Size > w.archive.Size():
-		return nil, fmt.Errorf("%w: it came to %d", ErrNotAudited, w.archive.Size())
+	case signed.Size > w.Audited():
+		return nil, fmt.Errorf("%w: it came to %d", ErrNotAudited, w.Audited())
 	}
 	before := checkpoint.Checkpoint{Origin: signed.Origin, Size: older, Root: w.cosigned.root}
 	if older == 0 {

@@ -171,7 +171,7 @@ func (w *Watch) otherDocument(envelope []byte, fault error) error {
 		evidence.Served(provider.Path, envelope, len(envelope)),
 	}}
 	if e, v, err := w.state(statement); err == nil {
-		w.note(e, v, Finding{Kind: KindDocuments, Text: "a provider document of another log is served at the address of this one"}, envelope)
+		w.note(e, v, Finding{Kind: KindDocuments, Text: "a provider document of another log is served at the address of this one"})
 	}
 	return fault
 }

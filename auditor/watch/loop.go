@@ -72,7 +72,7 @@ func (w *Watch) Pass(ctx context.Context) (pass.Result, error) {
 // one that is being made. Its error is a *Misbehaved, ErrShort, or why the pass was
 // not finished.
 func (w *Watch) Await(ctx context.Context, size uint64) error {
-	if w.archive.Size() >= size {
+	if w.Audited() >= size {
 		return w.Misbehaved()
 	}
 	ends, err := w.begins(ctx)
@@ -80,14 +80,14 @@ func (w *Watch) Await(ctx context.Context, size uint64) error {
 		return err
 	}
 	defer ends()
-	if w.archive.Size() >= size {
+	if w.Audited() >= size {
 		return w.Misbehaved()
 	}
 	if _, err := w.pass(ctx); err != nil {
 		return err
 	}
-	if w.archive.Size() < size {
-		return fmt.Errorf("%w: %d entries, not %d", ErrShort, w.archive.Size(), size)
+	if w.Audited() < size {
+		return fmt.Errorf("%w: %d entries, not %d", ErrShort, w.Audited(), size)
 	}
 	return nil
 }

@@ -27,7 +27,8 @@ type since struct {
 // A trouble is what is not yet a finding.
 type trouble struct {
 	stale, feed since
-	jumped      bool // since the last pass that was in order
+	ahead       bool // of the clock, and noted
+	jumped      bool // the clock did, and was not steady for long enough since
 }
 
 // errFuture is a log that is ahead of the clock: nothing is signed for it.
@@ -42,7 +43,7 @@ func (w *Watch) lookAtClock(ctx context.Context, r *pass.Result, fault error) er
 	now, jump, steady := w.clock.look()
 	if jump != 0 {
 		w.o.Logger.Warn("this computer's clock was set, or it slept: nothing is concluded from the time for a while", "domain", w.domain(), "by", jump.Round(time.Second).String(), "time", now.UTC().Format(time.RFC3339))
-		w.trouble = trouble{jumped: true}
+		w.trouble = trouble{jumped: true, ahead: w.trouble.ahead}
 	}
 	if steady >= w.patience() {
 		w.trouble.jumped = false
@@ -142,11 +143,13 @@ func (w *Watch) stale(now time.Time, r *pass.Result) {
 func (w *Watch) future(now time.Time, r *pass.Result) error {
 	c, last := w.log.Configuration, r.Progress.State.Timestamp()
 	if last <= ms(now) || last-ms(now) <= c.MaxAhead {
+		w.trouble.ahead = false
 		return nil
 	}
 	ahead := time.Duration(min(last-ms(now), 1<<53)) * time.Millisecond
 	err := fmt.Errorf("log entry %d: %w: by %s", r.Progress.State.Size()-1, errFuture, ahead.Round(time.Second))
-	if !w.trouble.jumped {
+	if !w.trouble.jumped && !w.trouble.ahead {
+		w.trouble.ahead = true // one finding, however many entries are
 		w.byClock(evidence.FutureTimestamp, KindFuture, err.Error(), now, r)
 	}
 	return err

@@ -206,13 +206,48 @@ func (w *Watch) resume() (err error) {
 	if w.archive, err = archive.Open(w.folder.path(archiveFolder)); err != nil {
 		return err
 	}
-	if w.audited != nil {
-		if signed, err := w.log.Verifier.Open(w.audited); err != nil || signed.Size > w.archive.Size() {
-			w.audited = nil // it is made again by the next pass
-		}
+	if err := w.checkArchive(); err != nil {
+		return err
 	}
 	w.updates, err = openUpdates(w.folder.path(updatesFolder))
 	return err
+}
+
+// checkArchive looks whether the archive is that of the log audited, and not put
+// there from elsewhere: else it would accuse the log.
+func (w *Watch) checkArchive() error {
+	other := func(err error) error {
+		return errors.Join(fmt.Errorf("%w: %s is not of the log that was audited", archive.ErrDamaged, w.folder.path(archiveFolder)), err)
+	}
+	if w.audited != nil {
+		signed, err := w.log.Verifier.Open(w.audited)
+		switch {
+		case err != nil:
+			return fmt.Errorf("%s: %w", w.folder.path(checkpointFile), err)
+		case signed.Size > w.archive.Size():
+			w.audited = nil // the next pass brings both in order
+		default:
+			if c, err := w.archive.Checkpoint(signed.Size); err != nil || c.Root != signed.Root {
+				return other(err)
+			}
+		}
+	}
+	if size := w.progress.State.Size(); size > 0 && size <= w.archive.Size() {
+		if root, err := w.archive.Root(size); err != nil || root != w.progress.State.Root() {
+			return other(err)
+		}
+	}
+	if w.progress.State.Size() == 0 && w.archive.Size() > 0 && w.progress.Seen == nil {
+		return other(nil)
+	}
+	return nil
+}
+
+// Audited returns how many log entries were audited and are in the archive.
+func (w *Watch) Audited() uint64 {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return min(w.status.Size, w.archive.Size())
 }
 
 // Close closes the files and gives the folder back.

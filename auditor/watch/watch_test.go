@@ -91,6 +91,36 @@ func TestDamagedArchiveIsNamed(t *testing.T) {
 	passes(t, w.open(dir, nil))
 }
 
+// TestArchiveOfAnotherLog: put into the folder, it accuses nobody.
+func TestArchiveOfAnotherLog(t *testing.T) {
+	var dirs []string
+	for _, w := range []*world{newWorld(t, nil).fill(100), fork(t, 50, 100)} {
+		dirs = append(dirs, w.init(nil))
+		watch := w.open(dirs[len(dirs)-1], nil)
+		passes(t, watch)
+		must(t, watch.Close())
+	}
+	w := newWorld(t, nil).fill(100)
+	for _, also := range []string{"", checkpointFile, progressFile} {
+		mine := filepath.Join(t.TempDir(), "auditor")
+		must(t, os.CopyFS(mine, os.DirFS(dirs[0])))
+		must(t, filepath.WalkDir(mine, func(name string, e os.DirEntry, err error) error {
+			if err == nil && !e.IsDir() {
+				err = os.Chmod(name, 0o600)
+			}
+			return err
+		}))
+		must(t, os.RemoveAll(filepath.Join(mine, archiveFolder)))
+		must(t, os.CopyFS(filepath.Join(mine, archiveFolder), os.DirFS(filepath.Join(dirs[1], archiveFolder))))
+		if also != "" {
+			must(t, os.Remove(filepath.Join(mine, also)))
+		}
+		if _, err := Open(t.Context(), w.options(mine)); !errors.Is(err, archive.ErrDamaged) || !strings.Contains(err.Error(), archiveFolder) {
+			t.Errorf("without %q: %v", also, err)
+		}
+	}
+}
+
 // TestArchiveAheadOfProgress: killed between the two, nothing is lost and nothing
 // is there twice.
 func TestArchiveAheadOfProgress(t *testing.T) {
