@@ -43,14 +43,14 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// program returns the path of "kithd" or "kith".
+// program returns the path of "kithd", "kith" or "kith-auditor".
 func program(t testing.TB, name string) string {
 	t.Helper()
 	programs.Do(func() {
 		if programs.dir, programs.err = os.MkdirTemp("", "kith-programs"); programs.err != nil {
 			return
 		}
-		build := exec.Command("go", "build", "-o", programs.dir, "../kithd", "../kith")
+		build := exec.Command("go", "build", "-o", programs.dir, "../kithd", "../kith", "../kith-auditor")
 		if out, err := build.CombinedOutput(); err != nil {
 			programs.err = fmt.Errorf("%w\n%s", err, out)
 		}
@@ -154,13 +154,13 @@ func initData(t testing.TB, dir string, args ...string) {
 }
 
 // start serves a folder on address, or any if it is "", and waits until it does.
-func start(t testing.TB, dir, address string) *daemon {
+func start(t testing.TB, dir, address string, args ...string) *daemon {
 	t.Helper()
 	if address == "" {
 		address = "127.0.0.1:0"
 	}
 	d := &daemon{t: t, dir: dir, ended: make(chan struct{})}
-	d.cmd = exec.Command(program(t, "kithd"), "serve", "--data", dir, "--listen", address)
+	d.cmd = exec.Command(program(t, "kithd"), append([]string{"serve", "--data", dir, "--listen", address}, args...)...)
 	d.cmd.Stderr = &d.stderr
 	out, err := d.cmd.StdoutPipe()
 	must(t, err)
