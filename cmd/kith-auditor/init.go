@@ -148,7 +148,7 @@ func (p *program) showInit(id *watch.Identity) error {
 		}
 	}
 	v.KithdFlags = []string{"--mode", "third-party-auditing", "--suite", v.Suite, "--auditor-key", v.PublicKey}
-	v.SetAuditor = setAuditor(v.Cosigner)
+	v.SetAuditor = setAuditor(v.Name, v.Cosigner)
 	if p.json {
 		return p.emit(v)
 	}
@@ -162,7 +162,7 @@ func (p *program) showInit(id *watch.Identity) error {
 	case v.IsAuditor:
 		_, err = fmt.Fprintf(p.out, "this key is the auditor's in the log's configuration: the log waits for its signatures\n\n%s\nnext: kith-auditor run --data %s\n", cosign, p.data)
 	case v.Domain != "":
-		_, err = fmt.Fprintf(p.out, "the log does not need this key's signatures: watch it with\n\n  kith-auditor run --data %s\n\n%s\na provider who wants it to sign heads enters the key when it makes a log:\n\n  kithd init --data DIR --domain DOMAIN %s\n", p.data, cosign, strings.Join(v.KithdFlags, " "))
+		_, err = fmt.Fprintf(p.out, "the log does not need this key's signatures: watch it with\n\n  kith-auditor run --data %s\n\n%s\na provider who wants it to sign heads enters the key when it makes a log:\n\n  kithd init --data DIR --domain DOMAIN %s\n\nor, in mode third-party-auditing already, with set-auditor: --key %s\n", p.data, cosign, strings.Join(v.KithdFlags, " "), v.PublicKey)
 	default:
 		_, err = fmt.Fprintf(p.out, "the provider enters the key when it makes the log:\n\n  kithd init --data DIR --domain DOMAIN %s\n\nnext, once that is served: kith-auditor init --provider URL --data %s\n", strings.Join(v.KithdFlags, " "), p.data)
 	}
@@ -170,6 +170,6 @@ func (p *program) showInit(id *watch.Identity) error {
 }
 
 // setAuditor is the command line of kithd that enters a cosigner.
-func setAuditor(vkey string) []string {
-	return []string{"set-auditor", "--data", "DIR", "--root-key", "FILE", "--cosigner", vkey + "=URL"}
+func setAuditor(name, vkey string) []string {
+	return []string{"set-auditor", "--data", "DIR", "--root-key", "FILE", "--name", name, "--cosigner", vkey, "--address", "URL"}
 }
