@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -131,7 +132,7 @@ func (s *stage) caught(ctx context.Context, auditors ...*demoAuditor) error {
 				return err
 			}
 		case <-time.After(20 * time.Second):
-			return fmt.Errorf("%s noticed nothing: %s", a.name, a.watch.Status().Fault)
+			return fmt.Errorf("%w: %s noticed nothing: %s", errUnnoticed, a.name, cmp.Or(a.watch.Status().Fault, "all is well, it says"))
 		case <-ctx.Done():
 			return ctx.Err()
 		}

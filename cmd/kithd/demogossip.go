@@ -81,11 +81,11 @@ func (s *stage) handedIn(ctx context.Context, p *demoPerson, who string, a *demo
 		r = replies[0]
 		return r.Err != nil || r.Answer.Verdict != gossiping.NotYet, nil
 	})
-	if err != nil {
+	if err != nil && ctx.Err() != nil {
 		return err
 	}
-	if r.Verdict == nil {
-		return fmt.Errorf("%s handed in what they saw, and %s shows nothing that holds: %w", who, a.name, errors.Join(r.Err, r.NoVerdict))
+	if why := errors.Join(err, r.Err, r.NoVerdict); why != nil || r.Verdict == nil {
+		return fmt.Errorf("%w: %s handed in what they saw, and %s shows nothing that holds: %v", errUnnoticed, who, a.name, why)
 	}
 	s.notice(who, byGossip, r.Verdict.Text)
 	s.keep(r.Answer.Evidence)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -32,6 +33,7 @@ type played struct {
 	Told      string      `json:"told"`
 	NoticedBy []notice    `json:"noticed_by"`
 	Evidence  []exhibit   `json:"evidence"`
+	Missed    string      `json:"missed,omitempty"` // who should have noticed, and did not
 }
 
 // A notice is one who noticed.
@@ -50,8 +52,10 @@ type exhibit struct {
 	Says     string `json:"says"`
 }
 
-// good reports whether somebody noticed, and can show it.
-func (p *played) good() bool { return len(p.NoticedBy) > 0 && len(p.Evidence) > 0 }
+// good reports whether everybody noticed who should, and somebody can show it.
+func (p *played) good() bool {
+	return p.Missed == "" && len(p.NoticedBy) > 0 && len(p.Evidence) > 0
+}
 
 // A season is all that was played.
 type season struct {
@@ -77,12 +81,7 @@ func demoAttacks(cmd *cobra.Command, folder string) error {
 	if wantsJSON(cmd) {
 		story.w = io.Discard
 	}
-	var err error
-	if folder == "" {
-		folder, err = os.MkdirTemp("", "kith-evidence-")
-	} else {
-		err = os.MkdirAll(folder, 0o700)
-	}
+	folder, err := evidenceFolder(folder)
 	if err != nil {
 		return err
 	}
@@ -99,6 +98,22 @@ func demoAttacks(cmd *cobra.Command, folder string) error {
 		err = failed(errUnnoticed, "please report it, with the evidence in "+folder)
 	}
 	return err
+}
+
+// evidenceFolder makes the folder for evidence, or a new one if none is named. One
+// that holds something already is refused: nothing is ever overwritten.
+func evidenceFolder(folder string) (string, error) {
+	if folder == "" {
+		return os.MkdirTemp("", "kith-evidence-")
+	}
+	if err := os.MkdirAll(folder, 0o700); err != nil {
+		return "", err
+	}
+	held, err := os.ReadDir(folder)
+	if err == nil && len(held) > 0 {
+		err = failed(fmt.Errorf("%s is not empty", folder), "name a new folder for the evidence, or none")
+	}
+	return folder, err
 }
 
 // perform plays everything. An error is a fault of the demo itself, and not an
@@ -131,10 +146,13 @@ func (p *play) perform(ctx context.Context, folder string) (_ *played, err error
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, s.close()) }()
-	if err := p.act(ctx, s); err != nil {
+	out := &played{Name: p.attack, Told: p.told, Evidence: []exhibit{}}
+	if err := p.act(ctx, s); errors.Is(err, errUnnoticed) {
+		out.Missed = err.Error()
+	} else if err != nil {
 		return nil, err
 	}
-	out := &played{Name: p.attack, Told: p.told, NoticedBy: s.notices, Evidence: []exhibit{}}
+	out.NoticedBy = s.notices
 	for i, file := range s.evidence {
 		e, err := exhibitOf(file)
 		if err != nil {
@@ -170,7 +188,7 @@ func (s *storyteller) report(p *played) {
 		s.item("→", "%s (%s) shows: %s", filepath.Base(e.File), e.Strength, e.Says)
 	}
 	if !p.good() {
-		s.item("!", "NOBODY can show it.")
+		s.item("!", "%s", cmp.Or(p.Missed, errUnnoticed.Error()))
 	}
 }
 

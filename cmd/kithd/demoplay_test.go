@@ -22,6 +22,7 @@ import (
 // evidence file of one of the kinds, or of several.
 func attackTest(t *testing.T, attack evil.Attack, noticed []string, kinds ...string) {
 	t.Helper()
+	t.Parallel()
 	all := plays()
 	i := slices.IndexFunc(all, func(p play) bool { return p.attack == attack })
 	if i < 0 {
@@ -51,7 +52,7 @@ func attackTest(t *testing.T, attack evil.Attack, noticed []string, kinds ...str
 		holds(t, file)
 	}
 	if !out.good() {
-		t.Error("no evidence")
+		t.Errorf("missed: %s", out.Missed)
 	}
 }
 
@@ -200,6 +201,7 @@ func TestUnnoticed(t *testing.T) {
 	for name, spoil := range map[string]func(*season){
 		"nobody noticed": func(s *season) { s.Attacks[3].NoticedBy = nil },
 		"no evidence":    func(s *season) { s.Attacks[3].Evidence = nil },
+		"one missed it":  func(s *season) { s.Attacks[3].Missed = "Nora" },
 		"not played":     func(s *season) { s.Attacks = s.Attacks[:12] },
 	} {
 		s := full()

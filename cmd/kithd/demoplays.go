@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"path/filepath"
@@ -174,7 +173,7 @@ func playSwapAndRestore(ctx context.Context, s *stage) error {
 			return nil
 		}
 	}
-	return errors.New("alice was not told of versions that she did not publish")
+	return fmt.Errorf("%w: Alice was not told of versions that she did not publish", errUnnoticed)
 }
 
 // Bob demands nothing: to him, nothing has changed. But his client tells an auditor

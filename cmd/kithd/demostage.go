@@ -160,7 +160,7 @@ func (s *stage) keep(file []byte) {
 // evidence that it has made of it.
 func (s *stage) refused(who string, err error) error {
 	if err == nil {
-		return fmt.Errorf("%s's client accepted it", who)
+		return fmt.Errorf("%w: %s's client accepted it", errUnnoticed, who)
 	}
 	reason, ok := refusal(err)
 	if !ok {
