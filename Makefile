@@ -18,6 +18,8 @@ test:
 	if [ -z "$$absent" ]; then echo "all services present"; \
 	elif [ -n "$$CI" ]; then echo "absent services:$$absent (required when CI is set)"; exit 1; \
 	else echo "absent services, their tests did not run:$$absent (apt-get install$$absent)"; fi
+	@(cd cmd/systemtest/testdata/tessera && GOPROXY=off $(GO) build -o /dev/null . 2>/dev/null) || \
+	{ echo "no way to Tessera's modules: its test did not run"; [ -z "$$CI" ]; }
 
 # Long series: 100 kills of a real process, thousands of random logs.
 soak:
