@@ -112,6 +112,35 @@ func TestDetached(t *testing.T) {
 	}
 }
 
+// TestDetachedLeaf: something that is far too large for a leaf convicts as well.
+func TestDetachedLeaf(t *testing.T) {
+	h := newHost(t, testDomain, ed)
+	b := h.book().grow(3, 100)
+	b.raw = bytes.Repeat([]byte("long"), 1<<14)[:checkpoint.MaxEntry]
+	b.add(b.last(), nil, nil)
+	e, err := NewEntry(h.document, b.entry())
+	must(t, err)
+	file, err := e.Append(nil)
+	must(t, err)
+	again, err := Parse(file)
+	must(t, err)
+	if _, err := again.Verify(); !errors.Is(err, ErrMissing) {
+		t.Errorf("without the leaf: %v", err)
+	}
+	again.Detached = e.Detached
+	if v, err := again.Verify(); err != nil || v.Kind != BadLeaf || v.Entry != 3 {
+		t.Errorf("%+v, %v", v, err)
+	}
+	again.Detached = e.Detached[1:]
+	if _, err := again.Verify(); !errors.Is(err, ErrInvalid) {
+		t.Errorf("with another: %v", err)
+	}
+	again.Body.(*BadLeafBody).Leaf.Hash[0] ^= 1
+	if _, err := again.Verify(); !errors.Is(err, ErrInvalid) {
+		t.Errorf("with another hash: %v", err)
+	}
+}
+
 // FuzzParse: what parses is written as it was; nothing that the seeds do not contain
 // verifies against their provider, unless it says the same.
 func FuzzParse(f *testing.F) {

@@ -6,13 +6,16 @@ import (
 	"fmt"
 	"math/bits"
 
+	"golang.org/x/mod/sumdb/tlog"
+
 	"github.com/kith-kt/kith/proto/checkpoint"
 	"github.com/kith-kt/kith/proto/logtree"
 	"github.com/kith-kt/kith/proto/prefixtree"
 	"github.com/kith-kt/kith/proto/wire"
 )
 
-// A BadLeafBody is a leaf under a checkpoint that cannot stand there.
+// A BadLeafBody is a leaf under a checkpoint that cannot stand there. If only its
+// hash is there, it is detached.
 type BadLeafBody struct {
 	Checkpoint SignedCheckpoint
 	Position   uint64
@@ -37,13 +40,19 @@ func (x *BadLeafBody) verify(c *court) error {
 	if err := c.checkpoint(&x.Checkpoint); err != nil {
 		return err
 	}
-	if x.Leaf.Leaf == nil {
-		return missing("the leaf, of which only the hash is there")
-	}
 	if err := c.included(&x.Checkpoint, x.Position, &x.Leaf); err != nil {
 		return err
 	}
-	leaf, err := checkpoint.ParseLeaf(x.Leaf.Leaf)
+	encoded := x.Leaf.Leaf
+	if encoded == nil {
+		if encoded = c.detached; encoded == nil {
+			return missing("the leaf, which lies beside the file")
+		}
+		if tlog.RecordHash(encoded) != x.Leaf.Hash {
+			return invalid("what lies beside the file is not leaf %d", x.Position)
+		}
+	}
+	leaf, err := checkpoint.ParseLeaf(encoded)
 	switch {
 	case err != nil:
 		return c.found(x.Position, "signed a checkpoint over something for entry %d that is no leaf of an audit log", x.Position)

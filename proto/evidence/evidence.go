@@ -84,9 +84,9 @@ type Evidence struct {
 	Document Document
 	Body     Body
 
-	// Detached is the encoded AuditorUpdate of a BadUpdate that is too large to
-	// stand in the file: it lies beside, in FILE.update, and is no part of Append
-	// and Parse. The leaf commits to it. nil: none.
+	// Detached is what has no room in the file: the encoded AuditorUpdate of a
+	// BadUpdate, or the leaf of a BadLeaf. It lies beside, in FILE.update, and is no
+	// part of Append and Parse. The leaf or its hash commits to it. nil: none.
 	Detached []byte
 }
 

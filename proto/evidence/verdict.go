@@ -40,8 +40,8 @@ type Verdict struct {
 	pair     [2]*Document // of TwoDocuments
 }
 
-// MaxDetached is the greatest length of a detached update, in bytes: twice what an
-// AuditorUpdate of the greatest size takes.
+// MaxDetached is the greatest length of a detached part, in bytes: more than an
+// AuditorUpdate that can be served takes.
 const MaxDetached = 4 << 20
 
 // Verify verifies e, offline. Evidence that rests on a client's saved proof is
@@ -54,7 +54,7 @@ func (e *Evidence) VerifyWith(saved SavedVerifier) (*Verdict, error) {
 		return nil, fmt.Errorf("%w: %s has the body of another kind", ErrMalformed, e.Kind)
 	}
 	if len(e.Detached) > MaxDetached {
-		return nil, fmt.Errorf("%w: a detached update of %d bytes", ErrTooLarge, len(e.Detached))
+		return nil, fmt.Errorf("%w: a detached part of %d bytes", ErrTooLarge, len(e.Detached))
 	}
 	c, err := newCourt(&e.Document)
 	if err != nil {
@@ -79,20 +79,26 @@ func assemble(document []byte, body Body) (*Evidence, error) {
 		return nil, err
 	}
 	e := &Evidence{Kind: body.kind(), Document: *x, Body: body}
+	if _, err := e.Append(nil); errors.Is(err, ErrTooLarge) {
+		e.detach()
+	}
 	if _, err := e.Append(nil); err != nil {
-		update, ok := body.(*BadUpdateBody)
-		if !ok || !errors.Is(err, ErrTooLarge) || update.Update == nil {
-			return nil, err
-		}
-		e.Detached, update.Update = update.Update, nil
-		if _, err := e.Append(nil); err != nil {
-			return nil, err
-		}
+		return nil, err
 	}
 	if _, err := e.Verify(); err != nil {
 		return nil, err
 	}
 	return e, nil
+}
+
+// detach takes the part out of the body that may lie beside the file.
+func (e *Evidence) detach() {
+	switch x := e.Body.(type) {
+	case *BadUpdateBody:
+		e.Detached, x.Update = x.Update, nil
+	case *BadLeafBody:
+		e.Detached, x.Leaf.Hash, x.Leaf.Leaf = x.Leaf.Leaf, x.Leaf.hash(), nil
+	}
 }
 
 // Concerns reports whether the verdict is about the provider of a document that
