@@ -44,6 +44,10 @@ func TestChangedBytes(t *testing.T) {
 				if i >= len(file)-sha256.Size {
 					continue
 				}
+				// All specimens have one document: one of them has all of it changed.
+				if in := i > len(Magic)+3 && i < len(Magic)+3+len(e.Document.Payload); in && name != "two-heads" && len(masks) == 1 && i%16 != 0 {
+					continue
+				}
 				changed, err := Parse(mended(b))
 				if err != nil {
 					continue
