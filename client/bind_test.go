@@ -347,6 +347,33 @@ func TestPendingHeadIsNeverCovered(t *testing.T) {
 	lookup(t, c, "alice")
 }
 
+// TestHeadThatWaitedBehindAnother: when the head before it is covered at last, the
+// next has waited since it was seen, and not since then.
+func TestHeadThatWaitedBehindAnother(t *testing.T) {
+	a := trailed(t)
+	c := witnessed(a, nil)
+	lookup(t, c, "alice")
+	a.l.Advance(1_000).Publish(nil)
+	lookup(t, c, "alice")
+	first := a.l.Time
+	at14 := newTrail(t, a.l.Truncated(14)).sign("w1", "w2")
+	a.l.Advance(1_000).Publish(nil)
+	lookup(t, c, "alice")
+	second := a.l.Time
+	if p := c.State().Pending(); p.Size != 14 || p.Since != first || p.NewestSize != 15 || p.NewestSince != second {
+		t.Fatalf("%+v", p)
+	}
+	a.l.Advance(4_000)
+	a.leaves, a.hashes, a.size, a.note = at14.leaves, at14.hashes, at14.size, at14.note
+	a.cosign(a.l.Time, "w1", "w2")
+	lookup(t, c, "alice")
+	if p := c.State().Pending(); p.Size != 15 || p.Since != second || c.State().Covered().Size != 14 {
+		t.Fatalf("%+v", p)
+	}
+	a.l.Advance(1_001)
+	wantPolicy(t, c, "a head of 15 entries that you saw 5 s ago")
+}
+
 // TestClockThatWentBack: a head does not wait from a time that is not yet.
 func TestClockThatWentBack(t *testing.T) {
 	a := trailed(t)

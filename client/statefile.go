@@ -110,6 +110,7 @@ func appendWitnessed(b []byte, s *State) []byte {
 	if p := s.pending; p != nil {
 		b = append(appendU64(b, p.Size), p.Root[:]...)
 		b = appendU64(appendBytes(b, p.Signature), p.Since)
+		b = appendU64(appendU64(b, p.NewestSize), p.NewestSince)
 	}
 	b = appendPresent(b, s.covered != nil)
 	if c := s.covered; c != nil {
@@ -123,8 +124,9 @@ func appendWitnessed(b []byte, s *State) []byte {
 func readWitnessed(r *reader, s *State) {
 	within := func(size uint64) bool { return size > 0 && s.head != nil && size <= s.head.Tree.TreeSize }
 	if r.present() {
-		s.pending = &Pending{Size: r.u64(), Root: r.hash(), Signature: r.bytes(), Since: r.u64()}
-		r.check(within(s.pending.Size))
+		s.pending = &Pending{Size: r.u64(), Root: r.hash(), Signature: r.bytes(), Since: r.u64(), NewestSize: r.u64(), NewestSince: r.u64()}
+		r.check(within(s.pending.Size) && within(s.pending.NewestSize))
+		r.check(s.pending.Size <= s.pending.NewestSize && s.pending.Since <= s.pending.NewestSince)
 	}
 	if r.present() {
 		s.covered = &Covered{Size: r.u64(), Root: r.hash(), When: r.u64()}

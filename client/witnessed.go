@@ -28,6 +28,11 @@ type Pending struct {
 	Root      wire.HashValue
 	Signature []byte // of the TreeHead
 	Since     uint64 // when it was verified, ms since the Unix epoch, by the user's clock
+
+	// The newest head that was seen while this one waits, and since when: the next
+	// one to wait does so from then on.
+	NewestSize  uint64
+	NewestSince uint64
 }
 
 // A Covered is the newest part of the log that a checkpoint with enough
@@ -53,30 +58,37 @@ func (s *State) witnessed(size uint64, root wire.HashValue, now time.Time) *Stat
 	if s.covered == nil || size >= s.covered.Size {
 		next.covered = &Covered{size, root, clock(now)}
 	}
-	if s.pending != nil && s.pending.Size <= size {
+	since := clock(now)
+	if p := s.pending; p != nil && p.Size <= size {
 		next.pending = nil
+		if p.NewestSize > size { // a head beyond the checkpoint was seen before
+			since = min(since, p.NewestSince)
+		}
 	}
-	return next.waiting(now)
+	return next.waitingSince(since, now)
 }
 
 // waiting returns the state in which the head waits to be covered, if it is not,
 // and no older one does.
-func (s *State) waiting(now time.Time) *State {
+func (s *State) waiting(now time.Time) *State { return s.waitingSince(clock(now), now) }
+
+func (s *State) waitingSince(since uint64, now time.Time) *State {
 	size := s.head.Tree.TreeSize
-	switch {
-	case s.covered != nil && s.covered.Size >= size:
-		return s
-	case s.pending != nil && s.pending.Since <= clock(now):
+	if s.covered != nil && s.covered.Size >= size {
 		return s
 	}
 	next := s.clone()
-	if s.pending != nil { // the clock went back
-		pending := *s.pending
-		pending.Since = clock(now)
-		next.pending = &pending
+	if s.pending == nil {
+		next.pending = &Pending{size, s.head.Root, s.head.Tree.Signature, since, size, since}
 		return next
 	}
-	next.pending = &Pending{size, s.head.Root, s.head.Tree.Signature, clock(now)}
+	p := *s.pending
+	if size > p.NewestSize {
+		p.NewestSize, p.NewestSince = size, clock(now)
+	}
+	// The clock may have gone back.
+	p.Since, p.NewestSince = min(p.Since, clock(now)), min(p.NewestSince, clock(now))
+	next.pending = &p
 	return next
 }
 
