@@ -135,6 +135,13 @@ func TestConcerns(t *testing.T) {
 	must(t, err)
 	documents, err := NewTwoDocuments(h.document, h.document, h.otherLog())
 	must(t, err)
+	old := *h.doc // of the same root keys: the log that came after
+	old.Configuration = thief.doc.Configuration
+	v, err := heads.Verify()
+	must(t, err)
+	if err := v.Concerns(&old); !errors.Is(err, ErrForeign) {
+		t.Errorf("about another log of the same provider: %v", err)
+	}
 	for name, c := range map[string]struct {
 		e      *Evidence
 		change func(d *provider.Document)
@@ -149,10 +156,12 @@ func TestConcerns(t *testing.T) {
 		"both, same keys":                {both, none, true},
 		"both, another audit log":        {both, otherLog, false},
 		"both, another signature key":    {both, otherKey, false},
+		"checkpoints, another signature": {checkpoints, otherKey, false},
 		"documents, other root keys":     {documents, none, false},
 	} {
 		v, err := c.e.Verify()
 		must(t, err)
+		must(t, v.Concerns(h.doc))
 		if err := v.Concerns(changed(c.change)); (err == nil) != c.ok || err != nil && !errors.Is(err, ErrForeign) {
 			t.Errorf("%s: %v", name, err)
 		}

@@ -101,39 +101,36 @@ func (e *Evidence) detach() {
 	}
 }
 
-// Concerns reports whether the verdict is about the provider of a document that
-// the caller has pinned: the keys that convict are in that document, or enough of
-// its root keys have signed the document of the evidence. Otherwise it returns
-// ErrForeign: anybody can make evidence against keys of their own, under any name
-// and with any fingerprint.
+// Concerns reports whether the verdict is about the log of a document that the
+// caller has pinned: domain and fingerprint are the same, and the keys that convict
+// are in that document, or enough of its root keys have signed the document of the
+// evidence. Otherwise it returns ErrForeign: anybody can make evidence against keys
+// of their own, under any name and with any fingerprint. Of two documents, either
+// may be the pinned one: there the root keys decide.
 func (v *Verdict) Concerns(known *provider.Document) error {
 	if known.Domain != v.Domain {
 		return fmt.Errorf("%w: %s, not %s", ErrForeign, v.Domain, known.Domain)
 	}
 	roots := known.Roots()
-	if v.own.by(roots) >= roots.Threshold {
+	authentic := v.own.by(roots) >= roots.Threshold
+	if v.Kind == TwoDocuments {
+		for _, x := range v.pair {
+			if !authentic && x.by(roots) < roots.Threshold {
+				return fmt.Errorf("%w: its documents are not signed by the known root keys", ErrForeign)
+			}
+		}
 		return nil
-	}
-	keys := v.Keys
-	if v.Kind == Stated {
-		keys |= SignatureKey | AuditLogKey // the statement is about these two
 	}
 	fingerprint, err := known.Fingerprint()
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrForeign, err)
 	}
-	if keys&SignatureKey != 0 && fingerprint != v.Fingerprint {
-		return fmt.Errorf("%w: fingerprint %s, not %s", ErrForeign, v.Fingerprint, fingerprint)
+	if fingerprint != v.Fingerprint {
+		return fmt.Errorf("%w: the log %s, not %s", ErrForeign, v.Fingerprint, fingerprint)
 	}
-	if keys&AuditLogKey != 0 && known.AuditLog != v.document.AuditLog {
+	// A statement is about the audit log too, whatever signed what is attached.
+	if (v.Keys&AuditLogKey != 0 || !v.Proved) && !authentic && known.AuditLog != v.document.AuditLog {
 		return fmt.Errorf("%w: audit log key %s, not %s", ErrForeign, v.document.AuditLog.Key, known.AuditLog.Key)
-	}
-	if keys&RootKeys != 0 {
-		for _, x := range v.pair {
-			if x == nil || x.by(roots) < roots.Threshold {
-				return fmt.Errorf("%w: its documents are not signed by the known root keys", ErrForeign)
-			}
-		}
 	}
 	return nil
 }
