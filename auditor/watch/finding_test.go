@@ -3,6 +3,7 @@ package watch
 import (
 	"bytes"
 	"context"
+	"crypto/ed25519"
 	"errors"
 	"fmt"
 	"os"
@@ -15,6 +16,7 @@ import (
 	"github.com/kith-kt/kith/proto/checkpoint"
 	"github.com/kith-kt/kith/proto/evidence"
 	"github.com/kith-kt/kith/proto/problem"
+	"github.com/kith-kt/kith/proto/strictjson"
 	"github.com/kith-kt/kith/proto/wire"
 )
 
@@ -399,9 +401,24 @@ func TestConvict(t *testing.T) {
 	}
 	a, b := w.checkpoint(30), fork(t, 12, 30).checkpoint(30)
 	proof := file(evidence.NewTwoCheckpoints(w.envelope, a, b))
+	// The same under a document with root keys of somebody's own, for the same domain.
+	forger := newWorld(t, nil)
+	forger.root = ed25519.NewKeyFromSeed(bytes.Repeat([]byte{8}, 32))
+	forger.document.RootKeys = []strictjson.Bytes{strictjson.Bytes(forger.root.Public().(ed25519.PublicKey))}
+	skey, vkey, err := checkpoint.GenerateKey(seeded("forged"), "example.org/log")
+	must(t, err)
+	forger.note, err = checkpoint.NewSigner(skey)
+	must(t, err)
+	forger.document.AuditLog.Key = vkey
+	forger.publish(forger.config)
+	forger.fill(30)
+	other := fork(t, 12, 30)
+	other.note = forger.note
+	foreign := file(evidence.NewTwoCheckpoints(forger.envelope, forger.checkpoint(30), other.checkpoint(30)))
+
 	stated, _, err := watch.state(&evidence.Statement{About: evidence.BadAnswer, Items: []evidence.Item{evidence.Served("/x", []byte("y"), 10)}})
 	for name, bad := range map[string][]byte{
-		"nothing": nil, "a statement": file(stated, err), "damaged": append(bytes.Clone(proof[:len(proof)-1]), proof[len(proof)-1]^1),
+		"nothing": nil, "a statement": file(stated, err), "about somebody else": foreign, "damaged": append(bytes.Clone(proof[:len(proof)-1]), proof[len(proof)-1]^1),
 	} {
 		if f, err := watch.Convict(bad); err == nil || watch.Misbehaved() != nil {
 			t.Errorf("%s: %+v", name, f)
