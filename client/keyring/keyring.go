@@ -13,6 +13,8 @@
 //	DOMAIN/contacts.json    names and compared fingerprints
 //	DOMAIN/evidence/        saved proofs and evidence of misbehaviour
 //	DOMAIN/convicted        which logs are refused from then on (Conviction)
+//	DOMAIN/checkpoint       the newest signed checkpoint of the audit log that was seen
+//	DOMAIN/handed-in        when heads were last handed in to auditors
 //	DOMAIN/policy.json      what is demanded of the provider's answers (Policy)
 //	policy.json             the same, for all providers
 //

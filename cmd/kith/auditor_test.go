@@ -31,6 +31,7 @@ type auditor struct {
 
 	mu       sync.Mutex
 	answer   *gossip.Answer // nil: none
+	hangs    bool           // it takes a sighting, and does not answer
 	sighting []*gossip.Sighting
 }
 
@@ -47,6 +48,11 @@ func (a *auditor) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.sighting = append(a.sighting, s)
+	if a.hangs {
+		a.mu.Unlock()
+		<-r.Context().Done()
+		a.mu.Lock()
+	}
 	if a.answer == nil {
 		panic(http.ErrAbortHandler)
 	}
@@ -84,13 +90,14 @@ func (w *world) auditing(ts *testscript.TestScript, args []string) error {
 	a := w.auditor
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	a.hangs = args[0] == "hangs"
 	answer := &gossip.Answer{Size: 7, Verdict: gossip.Agrees}
 	var err error
 	switch args[0] {
 	case "agrees":
 	case "not-yet":
 		answer.Verdict = gossip.NotYet
-	case "away":
+	case "away", "hangs":
 		answer = nil
 	case "apart":
 		answer.Distinguished = []wire.HashValue{{1}, {2}, {3}}

@@ -126,7 +126,11 @@ func (s *session) gossipOnLookup(ctx context.Context) error {
 	if since := now.Sub(last); since >= 0 && since < gossipEvery {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, lookupPatience)
+	wait := lookupPatience
+	if s.p.hasty {
+		wait /= 10
+	}
+	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
 	if _, err := s.handIn(ctx, lookupJitter); err != nil {
 		s.p.warn("nothing was handed in to auditors: %s", plain(err))

@@ -49,7 +49,7 @@ type program struct {
 	opaque   bool
 	noGossip bool
 
-	hasty bool // no pauses before what is handed in
+	hasty bool // no pauses before what is handed in, and little patience, for tests
 }
 
 // run runs one command line and returns the exit code.

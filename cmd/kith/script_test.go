@@ -35,7 +35,7 @@ func TestScripts(t *testing.T) {
 		RequireExplicitExec: true,
 		Setup:               newWorld,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"provider":  in((*world).provider),   // new [KIND], honest, down, fork, other, evil KIND
+			"provider":  in((*world).provider),   // new [KIND], honest, down, fork, other, split, evil KIND
 			"auditor":   in((*world).auditing),   // HOW it answers, or saw N
 			"successor": in((*world).successor),  // another log of the same provider
 			"witnesses": in((*world).witnessing), // THRESHOLD NAME...: the document names them

@@ -35,6 +35,8 @@ type statusView struct {
 	Contacts  []contactView  `json:"contacts"`
 	Refused   *refusedView   `json:"refused,omitempty"`
 	Witnessed *witnessedView `json:"witnessed,omitempty"`
+	Auditors  []string       `json:"auditors_asked"`      // addresses, of those to whom is handed in
+	HandedIn  string         `json:"handed_in,omitempty"` // when it last was
 }
 
 // A witnessedView is how much of the log is known to be cosigned, in JSON.
@@ -101,6 +103,9 @@ func (s *session) status() error {
 		s.p.print("log          %d entries, the newest of %s", v.Size, clock(moment(head.Time())))
 	}
 	s.witnessed(v)
+	if err := s.handedIn(v); err != nil {
+		return err
+	}
 	s.p.print("window       %s: run kith monitor about as often", v.Window)
 	for _, l := range v.Labels {
 		text := label.Display(l.Label)
@@ -179,4 +184,26 @@ func (s *session) witnessed(v *statusView) {
 		v.Witnessed.Waiting, v.Witnessed.Since = waiting.Size, moment(waiting.Since).Format(time.RFC3339Nano)
 		s.p.print("waiting      a head of %d entries, seen %s, is under no such checkpoint yet", waiting.Size, clock(moment(waiting.Since)))
 	}
+}
+
+// handedIn shows to whom and when sightings were handed in.
+func (s *session) handedIn(v *statusView) error {
+	last, err := s.ring.Handed()
+	if err != nil {
+		return err
+	}
+	when := "never"
+	if !last.IsZero() {
+		v.HandedIn, when = last.Format(time.RFC3339), clock(last)
+	}
+	v.Auditors = []string{}
+	for _, a := range s.auditors() {
+		v.Auditors = append(v.Auditors, a.Address)
+	}
+	off := ""
+	if s.inForce.GossipOff {
+		off = ", by hand only"
+	}
+	s.p.print("gossip       with %s%s; last handed in: %s", count(len(v.Auditors), "auditor"), off, when)
+	return nil
 }

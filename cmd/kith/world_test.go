@@ -198,6 +198,15 @@ func (w *world) provider(ts *testscript.TestScript, args []string) error {
 		return w.fork()
 	case "other":
 		w.swap()
+	case "split": // the other log for people, this one for witnesses
+		people, witnesses := w.other.op.Handler(), w.op.Handler()
+		w.front.Set(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+			if strings.HasPrefix(r.URL.Path, "/log/") {
+				witnesses.ServeHTTP(rw, r)
+				return
+			}
+			people.ServeHTTP(rw, r)
+		}))
 	case "honest":
 		w.front.Set(w.op.Handler())
 	case "down":
