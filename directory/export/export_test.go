@@ -337,8 +337,10 @@ func TestOtherTargets(t *testing.T) {
 			must(t, os.RemoveAll(dir))
 			must(t, os.CopyFS(dir, os.DirFS(theirs)))
 		}, export.ErrOtherLog},
-		"no document":     {func(dir string) { must(t, os.Remove(filepath.Join(dir, ".well-known/kith.json"))) }, export.ErrOtherLog},
-		"not a document":  {func(dir string) { must(t, os.WriteFile(filepath.Join(dir, ".well-known/kith.json"), []byte("{}"), 0o600)) }, export.ErrOtherLog},
+		"no document": {func(dir string) { must(t, os.Remove(filepath.Join(dir, ".well-known/kith.json"))) }, export.ErrOtherLog},
+		"not a document": {func(dir string) {
+			must(t, os.WriteFile(filepath.Join(dir, ".well-known/kith.json"), []byte("{}"), 0o600))
+		}, export.ErrOtherLog},
 		"another's point": {func(dir string) { must(t, copyOver(theirs, dir, "log/checkpoint")) }, export.ErrOtherLog},
 		"garbage":         {func(dir string) { must(t, os.WriteFile(filepath.Join(dir, "log/checkpoint"), []byte("x"), 0o600)) }, export.ErrOtherLog},
 	} {

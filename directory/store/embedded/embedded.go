@@ -1,7 +1,7 @@
 // Package embedded keeps a log in one local file: the directory.Store for one
 // machine. It stands on internal/kv.
 //
-//	meta    head, format, and PutMeta's values under "m/"
+//	meta    head, format, and PutMeta's values under "n/", each with a checksum
 //	pages   position                     -> prefix tree page
 //	log     position / 64                -> up to 64 log entries of 40 bytes
 //	nodes   logtree.StoredIndex / 64     -> up to 64 hashes
@@ -48,16 +48,18 @@ var specs = []kv.Spec{
 	bucketLeaves: {Name: "leaves", Fill: 1},
 }
 
-// format is the version of the layout. A file of another one is refused.
-const format = "kith store 1"
+// format is the version of the layout. A file of another one is refused, but for
+// formatPlain, which becomes format when it is opened to be written.
+const (
+	format      = "kith store 2"
+	formatPlain = "kith store 1"
+)
 
 // Keys of bucketMeta.
 var (
 	keyFormat = []byte("format")
 	keyHead   = []byte("head")
 )
-
-const metaPrefix = "m/"
 
 // Options says how to open a store. The zero value is right for serving.
 type Options struct {
@@ -106,6 +108,9 @@ func (s *Store) checkFormat(readOnly bool) error {
 			tx.Put(bucketMeta, keyFormat, []byte(format))
 			return nil
 		}))
+	case string(found) == formatPlain && readOnly:
+	case string(found) == formatPlain:
+		return explain(s.db.Update(upgradeMeta))
 	case string(found) != format:
 		return fmt.Errorf("%w: meta: the store's format is %q, this program knows %q", directory.ErrCorrupt, found, format)
 	}
@@ -136,16 +141,6 @@ func (s *Store) PutMeta(ctx context.Context, values map[string][]byte) error {
 	}))
 }
 
-func putMeta(tx *kv.Tx, values map[string][]byte) {
-	for key, value := range values {
-		if value == nil {
-			tx.Delete(bucketMeta, []byte(metaPrefix+key))
-		} else {
-			tx.Put(bucketMeta, []byte(metaPrefix+key), value)
-		}
-	}
-}
-
 // Backup writes a consistent copy of the newest head to a new file at path,
 // while the store stays in use. It leaves nothing behind that was erased.
 func (s *Store) Backup(ctx context.Context, path string) error {
@@ -159,7 +154,17 @@ func (s *Store) Backup(ctx context.Context, path string) error {
 
 // CheckFile checks the structure of the file, as directory.Check checks its
 // contents. Nothing may write meanwhile.
-func (s *Store) CheckFile(ctx context.Context) error { return explain(s.db.Check(ctx)) }
+func (s *Store) CheckFile(ctx context.Context) error {
+	if err := s.db.Check(ctx); err != nil {
+		return explain(err)
+	}
+	v, err := s.db.View()
+	if err != nil {
+		return explain(err)
+	}
+	defer v.Release()
+	return explain(kv.Fault(func() error { return checkMeta(v) }))
+}
 
 // classes maps the engine's faults to the store's.
 var classes = []struct{ from, to error }{

@@ -99,8 +99,7 @@ func (s *snapshot) AuditLeaves(lo, hi uint64) ([][]byte, error) {
 }
 
 func (s *snapshot) Meta(key string) ([]byte, error) {
-	b, err := s.Get(bucketMeta, []byte(metaPrefix+key))
-	return b, explain(err)
+	return meta(s.View, key)
 }
 
 func (s *snapshot) Versions(label []byte, size uint64) (uint32, error) {
