@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"golang.org/x/mod/sumdb/tlog"
+	"pgregory.net/rapid"
 
 	"github.com/kith-kt/kith/client"
 	"github.com/kith-kt/kith/client/gossip"
@@ -428,6 +429,9 @@ func TestOverlap(t *testing.T) {
 	other := newWorld(t, stranger())
 	strange := gossip.NewSighting(other.user(t, other.log, nil, nil), nil).Distinguished
 	n := len(s.Distinguished)
+	if n < 4 {
+		t.Fatalf("%d roots", n)
+	}
 	for name, c := range map[string]struct {
 		roots []wire.HashValue
 		apart bool
@@ -435,6 +439,10 @@ func TestOverlap(t *testing.T) {
 		"the same":   {s.Distinguished, false},
 		"behind":     {s.Distinguished[:n-1], false},
 		"newest two": {s.Distinguished[n-2:], false},
+		"first":      {s.Distinguished[:1], false},
+		"in between": {s.Distinguished[1 : n-1], false},
+		"a gap":      {[]wire.HashValue{s.Distinguished[0], s.Distinguished[2]}, true},
+		"one is not": {append(slices.Clone(s.Distinguished[:n-1]), wire.HashValue{1}), true},
 		"none":       {nil, false},
 		"strange":    {strange, true},
 	} {
@@ -469,4 +477,22 @@ func TestBare(t *testing.T) {
 	if _, _, err := gossip.Bare(verifier, bytes.Replace(note, []byte("\n3\n"), []byte("\n4\n"), 1)); !errors.Is(err, checkpoint.ErrSignature) {
 		t.Errorf("a checkpoint that the log did not sign: %v", err)
 	}
+}
+
+// TestOverlapIsCompareRoots: for lists of one length, the rule is that of the draft.
+func TestOverlapIsCompareRoots(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		n := rapid.IntRange(1, 5).Draw(t, "n")
+		list := func(name string) []wire.HashValue {
+			out := make([]wire.HashValue, n)
+			for i := range out {
+				out[i][0] = rapid.ByteRange(0, 3).Draw(t, name)
+			}
+			return out
+		}
+		a, b := list("a"), list("b")
+		if got, want := gossip.Overlap(a, b), message.CompareRoots(a, b); (got == nil) != (want == nil) {
+			t.Fatalf("%v and %v: %v, compare_roots: %v", a, b, got, want)
+		}
+	})
 }

@@ -126,9 +126,19 @@ func (r *Reply) judge(s *gossip.Sighting, pinned *provider.Document) {
 	}
 }
 
-// overlap compares the newest roots of two lists, as many as both have ("Detecting
-// Forks", compare_roots).
+// overlap compares two lists of roots: laid over each other so that at least one root
+// is in both, they must be the same wherever both have one. For lists of one length
+// that is compare_roots ("Detecting Forks"); an auditor at the beginning of a log, or
+// a user there, has fewer.
 func overlap(a, b []wire.HashValue) error {
-	n := min(len(a), len(b))
-	return gossip.CompareRoots(a[len(a)-n:], b[len(b)-n:])
+	if len(a) == 0 || len(b) == 0 {
+		return gossip.ErrIncomparable
+	}
+	for off := 1 - len(b); off < len(a); off++ {
+		lo, hi := max(0, off), min(len(a), off+len(b))
+		if slices.Equal(a[lo:hi], b[lo-off:hi-off]) {
+			return nil
+		}
+	}
+	return ErrNoOverlap
 }

@@ -190,11 +190,13 @@ func (s *session) hear(r *gossip.Reply) replyView {
 		return v
 	}
 	v.Verdict, v.Audited = r.Answer.Verdict.String(), r.Answer.Size
-	if len(r.Answer.Distinguished) > 0 {
+	seen := s.client.State().Distinguished()
+	behind := len(seen) > 0 && r.Answer.Size <= seen[0].Position // its newest root is older than our oldest
+	if len(r.Answer.Distinguished) > 0 && len(seen) > 0 && !behind {
 		overlap := r.Apart == nil
 		v.Overlap = &overlap
 	}
-	if r.Apart != nil {
+	if r.Apart != nil && !behind {
 		s.p.warn("%s sees other roots than you: it may be far behind, or one of you is shown another log; ask others which roots they see", v.Auditor)
 	}
 	switch {

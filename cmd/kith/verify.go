@@ -90,6 +90,9 @@ func (p *program) verify(ctx context.Context, path string, expect *provider.Fing
 			"every proof holds, but nothing here knows the log %s, which anybody could have made: what it holds is not shown", v.Fingerprint)
 	}
 	p.say("it is the log that you know")
+	if !v.FirstSeen {
+		p.warn("it rests on what whoever saved it says that they had verified before, which nobody else can check: if you do not trust them, look it up yourself")
+	}
 	if err := p.caught(ctx, saved.Log.Fingerprint()); err != nil {
 		return err
 	}

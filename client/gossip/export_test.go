@@ -1,0 +1,4 @@
+package gossip
+
+// Overlap is for tests.
+var Overlap = overlap
