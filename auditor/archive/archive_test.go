@@ -317,6 +317,20 @@ func TestEveryByteCounts(t *testing.T) {
 		}
 	}
 	must(t, open(t, dir).Check(t.Context()))
+
+	// At the right edge it is found before anything is appended to it.
+	for _, level := range []string{"level-0", "level-1"} {
+		name := filepath.Join(dir, level)
+		b, err := os.ReadFile(name)
+		must(t, err)
+		b[len(b)-1] ^= 1
+		must(t, os.WriteFile(name, b, 0o600))
+		if _, err := Open(dir); !errors.Is(err, ErrDamaged) || !strings.Contains(err.Error(), "right edge") {
+			t.Errorf("%s: %v", level, err)
+		}
+		b[len(b)-1] ^= 1
+		must(t, os.WriteFile(name, b, 0o600))
+	}
 }
 
 // asWriter makes this test a process that appends and commits until it is killed.
