@@ -128,6 +128,11 @@ func (w *world) auditing(ts *testscript.TestScript, args []string) error {
 			return fmt.Errorf("the last sighting: %+v", a.sighting)
 		}
 		answer = a.answer
+	case "saw-roots": // the last sighting holds roots at distinguished entries
+		if n := len(a.sighting); n == 0 || len(a.sighting[n-1].Distinguished) == 0 {
+			return fmt.Errorf("the last sighting: %+v", a.sighting)
+		}
+		answer = a.answer
 	default:
 		return errUsage
 	}

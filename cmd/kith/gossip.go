@@ -132,6 +132,10 @@ func (s *session) gossipOnLookup(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
+	// The roots at distinguished entries are compared too, so they are brought up to date.
+	if _, err := s.client.Walk(ctx); err != nil && asFailure(err).code == exitMisbehaved {
+		return s.keep(err, "")
+	}
 	if _, err := s.handIn(ctx, lookupJitter); err != nil {
 		s.p.warn("nothing was handed in to auditors: %s", plain(err))
 	}
