@@ -59,9 +59,28 @@ func (f *Finding) Error() string {
 // Unwrap returns what was found.
 func (f *Finding) Unwrap() error { return f.Err }
 
+// An Evaluated is an AuditorUpdate with what follows from it alone, whatever the
+// log was before. That is most of the work of a Step, and may be done ahead, and of
+// several updates at a time.
+type Evaluated struct {
+	*wire.AuditorUpdate
+	before, after wire.HashValue // roots of the prefix tree
+	err           error
+}
+
+// Evaluate evaluates the proof of an update. What is wrong with it, Step says.
+func Evaluate(u *wire.AuditorUpdate) *Evaluated {
+	e := &Evaluated{AuditorUpdate: u}
+	e.before, e.after, e.err = prefixtree.EvaluateUpdate(u)
+	return e
+}
+
 // Step takes s over the next log entry: steps 1 to 7 of "Auditing". Every error
 // is a *Finding. s stays as it is and may be stepped again.
-func Step(s State, u *wire.AuditorUpdate) (State, error) {
+func Step(s State, u *wire.AuditorUpdate) (State, error) { return s.Step(Evaluate(u)) }
+
+// Step is the function Step for an update that is evaluated already.
+func (s State) Step(u *Evaluated) (State, error) {
 	found := func(step int, err error) (State, error) {
 		return State{}, &Finding{Entry: s.size, Step: step, Err: err}
 	}
@@ -71,7 +90,7 @@ func Step(s State, u *wire.AuditorUpdate) (State, error) {
 	if u.Timestamp < s.Timestamp() {
 		return found(1, ErrTimestamp)
 	}
-	before, after, err := prefixtree.EvaluateUpdate(u)
+	before, after, err := u.before, u.after, u.err
 	switch {
 	case errors.Is(err, prefixtree.ErrOrder):
 		return found(2, err)

@@ -2,7 +2,6 @@ package pass
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 
@@ -10,7 +9,6 @@ import (
 
 	"github.com/kith-kt/kith/auditor"
 	"github.com/kith-kt/kith/proto/checkpoint"
-	"github.com/kith-kt/kith/proto/wire"
 )
 
 // A Pass is one walk from where an auditor was to the newest checkpoint.
@@ -119,7 +117,7 @@ func (p *Pass) walk(ctx context.Context, r *Result, tree *tiles) error {
 	if err := p.fill(ctx, r.Progress.State, tree); err != nil {
 		return err
 	}
-	updates := &pages{source: p.Source}
+	updates := newPages(p.Source, p.Log.Configuration.Format())
 	for r.Progress.State.Size() < r.Signed.Size {
 		pos := r.Progress.State.Size()
 		b, err := tree.bundle(pos)
@@ -138,12 +136,12 @@ func (p *Pass) walk(ctx context.Context, r *Result, tree *tiles) error {
 			next, changed, err := p.entry(r.Progress, &b.leaves[i], update)
 			if err != nil {
 				if m, ok := errors.AsType[*Misbehaviour](err); ok {
-					m.Leaf, m.Update = b.encoded[i], update
+					m.Leaf, m.Update = b.encoded[i], update.encoded
 				}
 				return err
 			}
 			if p.Leaf != nil {
-				if err := p.Leaf(pos, b.encoded[i], update); err != nil {
+				if err := p.Leaf(pos, b.encoded[i], update.encoded); err != nil {
 					return err
 				}
 			}
@@ -202,7 +200,7 @@ func (p *Pass) leaves(ctx context.Context, size uint64, tree *tiles, check func(
 }
 
 // entry audits one entry: the leaf, the update, and the roots that follow.
-func (p *Pass) entry(from Progress, leaf *checkpoint.Leaf, update []byte) (to Progress, changed uint64, err error) {
+func (p *Pass) entry(from Progress, leaf *checkpoint.Leaf, update *update) (to Progress, changed uint64, err error) {
 	s := from.State
 	bad := func(kind Kind, err error) (Progress, uint64, error) {
 		return from, 0, &Misbehaviour{Kind: kind, Entry: s.Size(), Err: err}
@@ -211,17 +209,17 @@ func (p *Pass) entry(from Progress, leaf *checkpoint.Leaf, update []byte) (to Pr
 	if !ok {
 		return bad(Reconfigured, ErrConfiguration)
 	}
-	if uint64(len(update)) != uint64(leaf.UpdateSize) {
-		return bad(BadUpdate, fmt.Errorf("%w: %d bytes, not %d", ErrUpdate, len(update), leaf.UpdateSize))
+	if n := len(update.encoded); uint64(n) != uint64(leaf.UpdateSize) {
+		return bad(BadUpdate, fmt.Errorf("%w: %d bytes, not %d", ErrUpdate, n, leaf.UpdateSize))
 	}
-	if sha256.Sum256(update) != leaf.Update {
+	if update.digest != leaf.Update {
 		return bad(BadUpdate, ErrUpdate)
 	}
-	u, err := wire.ParseAuditorUpdate(update, p.Log.Configuration.Format())
-	if err != nil {
-		return bad(BadUpdate, err)
+	if update.err != nil {
+		return bad(BadUpdate, update.err)
 	}
-	next, err := auditor.Step(s, u)
+	u := update.parsed
+	next, err := s.Step(u)
 	if err != nil {
 		return bad(BadStep, err)
 	}
