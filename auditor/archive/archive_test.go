@@ -274,7 +274,7 @@ func TestEveryByteCounts(t *testing.T) {
 	must(t, a.Commit())
 	must(t, a.Close())
 	r := rand.New(rand.NewPCG(3, 4))
-	tries := 12
+	tries := 5
 	if testing.Short() {
 		tries = 2
 	}
@@ -361,7 +361,7 @@ func TestMain(m *testing.M) {
 // committed, whole.
 func TestKilled(t *testing.T) {
 	dir := t.TempDir()
-	rounds := 12
+	rounds := 8
 	if testing.Short() {
 		rounds = 3
 	}
