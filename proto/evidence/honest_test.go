@@ -244,7 +244,7 @@ func (a *assembly) body(kind Kind) Body {
 		x := &CheckpointsDivergeBody{A: c, B: d}
 		if n < m {
 			at := n
-			if rapid.IntRange(0, 4).Draw(a.t, "other size") == 0 {
+			if rapid.Bool().Draw(a.t, "other size") {
 				at = rapid.Uint64Range(1, m-1).Draw(a.t, "at")
 			}
 			var err error
@@ -307,7 +307,7 @@ func TestHonestIsNeverAccused(t *testing.T) {
 	})
 	for _, kind := range proved {
 		t.Logf("%-16s %v", kind, refused[kind])
-		if refused[kind]["nothing"] == 0 {
+		if refused[kind]["nothing"] == 0 && !testing.Short() {
 			t.Errorf("%s: no assembly came as far as being judged", kind)
 		}
 	}
@@ -360,7 +360,7 @@ func TestEarlyRemovalIsExact(t *testing.T) {
 		}
 		shown++
 	})
-	if shown == 0 {
+	if t.Logf("%d early removals shown", shown); shown == 0 && !testing.Short() {
 		t.Error("no early removal was shown")
 	}
 }
