@@ -2,11 +2,14 @@ package gossip
 
 import (
 	"bytes"
+	"crypto/ed25519"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/kith-kt/kith/proto/checkpoint"
 	"github.com/kith-kt/kith/proto/evidence"
 	"github.com/kith-kt/kith/proto/gossip"
 	"github.com/kith-kt/kith/proto/wire"
@@ -316,8 +319,26 @@ func TestEvidenceOfOthers(t *testing.T) {
 	must(t, err)
 	forged, err := e.Append(nil)
 	must(t, err)
+	// Somebody's word, who says that our log went back.
+	_, observer, err := ed25519.GenerateKey(seeded("observer"))
+	must(t, err)
+	var items []evidence.Item
+	for _, size := range []int{15, 14} {
+		c, err := evidence.CheckpointOf(ours.envelope, ours.checkpoint(size))
+		must(t, err)
+		items = append(items, evidence.ItemCheckpoint{Checkpoint: c})
+	}
+	statement := evidence.Statement{Observer: observer.Public().(ed25519.PublicKey), Time: epoch, About: evidence.Rollback, Entry: 13, Items: items}
+	e, err = evidence.SignStatement(ours.envelope, &statement, func(msg []byte) ([]byte, error) { return ed25519.Sign(observer, msg), nil })
+	must(t, err)
+	word, err := e.Append(nil)
+	must(t, err)
+	if verdict, err := e.Verify(); err != nil || verdict.Proved {
+		t.Fatalf("%+v, %v", verdict, err)
+	}
 	for name, b := range map[string][]byte{
-		"nothing": nil, "garbage": []byte("garbage"), "of another provider": foreign, "of another audit log": forged,
+		"somebody's word": word,
+		"nothing":         nil, "garbage": []byte("garbage"), "of another provider": foreign, "of another audit log": forged,
 		"cut": file[:len(file)-1], "changed": append(bytes.Clone(file[:len(file)-1]), file[len(file)-1]^1),
 	} {
 		if err := ours.desk().Believe(b); !errors.Is(err, ErrEvidence) || ours.kindOf() != "" {
@@ -326,5 +347,77 @@ func TestEvidenceOfOthers(t *testing.T) {
 	}
 	if err := ours.desk().Believe(file); err != nil || ours.kindOf() != "two-heads" {
 		t.Error(err)
+	}
+}
+
+// TestBare: of a checkpoint that waits, only the log's own signature is kept, however
+// many others somebody added.
+func TestBare(t *testing.T) {
+	b := newKeys(t, "provider").branch().grow(40, "x").audit(10)
+	d := b.desk()
+	note := b.checkpoint(30)
+	for i := range 60 {
+		note = fmt.Appendf(note, "\u2014 witness%d.example AAAA%s\n", i, strings.Repeat("A", 640))
+	}
+	s := b.sighting()
+	s.Checkpoints = [][]byte{note}
+	answer(t, d, s)
+	if len(d.pool.list) != 1 || !bytes.Equal(d.pool.list[0].signed, b.checkpoint(30)) {
+		t.Errorf("%d wait, the first of %d bytes", len(d.pool.list), len(d.pool.list[0].signed))
+	}
+	b.audit(40)
+	must(t, d.Advance())
+	if s := d.Status(); s.Agreed != 1 || s.Waiting != 0 {
+		t.Errorf("%+v", s)
+	}
+}
+
+// TestReads: no archive, however large its owner says it is, is read for ever.
+func TestReads(t *testing.T) {
+	tr := &tree{tile: func(checkpoint.Tile) ([]byte, error) { return nil, nil }}
+	for i := range uint64(maxReads) {
+		if _, err := tr.read(checkpoint.Tile{Index: i, Width: 1}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := tr.read(checkpoint.Tile{Width: 1}); !errors.Is(err, errArchive) {
+		t.Error(err)
+	}
+}
+
+// TestTwice: a provider is convicted once; more of the same costs no file.
+func TestTwice(t *testing.T) {
+	ours, theirs := fork(t, 50, 60, 60)
+	ours.audit(110)
+	d := ours.desk()
+	for size := 51; size < 110; size++ {
+		if a := answer(t, d, theirs.heads(size)); a.Verdict != gossip.Contradicts || a.Evidence == nil {
+			t.Fatalf("%+v", a)
+		}
+	}
+	if n := len(ours.convicts); n != 1 {
+		t.Errorf("%d files", n)
+	}
+}
+
+// TestSightingOfOurs: what is told another auditor is what waits, newest first, and
+// bounded; and it is taken there.
+func TestSightingOfOurs(t *testing.T) {
+	b := newKeys(t, "provider").branch().grow(200, "x").audit(10)
+	d := b.desk()
+	for size := 11; size < 40; size++ {
+		answer(t, d, b.heads(size))
+	}
+	answer(t, d, b.checkpoints(50, 51, 52))
+	s, err := d.Sighting()
+	must(t, err)
+	encoded, err := s.Append(nil)
+	must(t, err)
+	if len(encoded) > gossip.MaxSighting || len(s.Heads) != maxTold || s.Heads[0].Size != 39 || len(s.Checkpoints) != maxToldCheckpoints {
+		t.Errorf("%d heads, %d checkpoints, %d bytes", len(s.Heads), len(s.Checkpoints), len(encoded))
+	}
+	other := b.keys.branch().grow(200, "x").audit(200)
+	if a := answer(t, other.desk(), s); a.Verdict != gossip.Agrees {
+		t.Errorf("%+v", a)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -102,6 +103,9 @@ func TestRefusals(t *testing.T) {
 		{"nothing", strings.NewReader(""), nil, 400},
 		{"garbage", strings.NewReader("garbage"), nil, 400},
 		{"more than a sighting", bytes.NewReader(append(f.sighting(f.head(3, false)), 0)), nil, 400},
+		{"thousands of roots", bytes.NewReader(append(slices.Concat([]byte{1}, f.fingerprint[:], []byte{0, 0, 0, 0, 255}), make([]byte, 4000*32)...)), nil, 400},
+		{"more heads than there are", bytes.NewReader(slices.Concat([]byte{1}, f.fingerprint[:], []byte{0, 0, 0, 255})), nil, 400},
+		{"a document that is cut", bytes.NewReader(slices.Concat([]byte{1}, f.fingerprint[:], []byte{255, 255, 255})), nil, 400},
 		{"another log", bytes.NewReader(unknown), nil, 404},
 		{"a forged head", bytes.NewReader(f.sighting(f.head(5, true), forged)), nil, 422},
 		{"another media type", bytes.NewReader(f.sighting(f.head(3, false))), []string{"Content-Type", "text/plain"}, 415},
