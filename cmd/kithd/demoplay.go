@@ -153,7 +153,7 @@ func (p *play) perform(ctx context.Context, folder string) (_ *played, err error
 		return nil, err
 	}
 	out.NoticedBy = s.notices
-	for i, file := range s.evidence {
+	for _, file := range s.evidence {
 		e, err := exhibitOf(file)
 		if err != nil {
 			return nil, err
@@ -162,8 +162,8 @@ func (p *play) perform(ctx context.Context, folder string) (_ *played, err error
 		if e.Kind != name {
 			name += "-" + e.Kind
 		}
-		if i > 0 {
-			name += fmt.Sprintf("-%d", i+1)
+		if n := len(out.Evidence); slices.ContainsFunc(out.Evidence, func(o exhibit) bool { return o.Kind == e.Kind }) {
+			name += fmt.Sprintf("-%d", n+1)
 		}
 		name += ".evidence"
 		e.File = filepath.Join(folder, name)
