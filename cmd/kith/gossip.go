@@ -2,15 +2,12 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/kith-kt/kith/client/gossip"
-	"github.com/kith-kt/kith/proto/checkpoint"
 	"github.com/kith-kt/kith/proto/evidence"
 	message "github.com/kith-kt/kith/proto/gossip"
 )
@@ -42,23 +39,7 @@ const (
 	monitorJitter  = 3 * time.Second
 	lookupPatience = 5 * time.Second // which a person waits for keys at most
 	patience       = 30 * time.Second
-	checkpointWait = 5 * time.Second
-	maxCheckpoint  = 64 << 10 // bytes
 )
-
-// A replyView is what came of handing in at one auditor, in JSON.
-type replyView struct {
-	Auditor  string `json:"auditor"`
-	Address  string `json:"address"`
-	Verdict  string `json:"verdict,omitempty"`      // agrees, not-yet or contradicts
-	Audited  uint64 `json:"audited_size,omitempty"` // how far it has audited, in entries
-	Overlap  *bool  `json:"roots_overlap,omitempty"`
-	Shows    string `json:"shows,omitempty"` // what its evidence shows
-	Proved   bool   `json:"proved,omitempty"`
-	Evidence string `json:"evidence,omitempty"` // path
-	Refused  bool   `json:"refused,omitempty"`  // the log is, for this evidence
-	Error    string `json:"error,omitempty"`
-}
 
 // auditors are to whom this user hands in.
 func (s *session) auditors() []gossip.Auditor {
@@ -184,143 +165,6 @@ func (s *session) handIn(ctx context.Context, jitter time.Duration, heads ...evi
 		views[i] = s.hear(&replies[i])
 	}
 	return views, nil
-}
-
-// hear draws the conclusions of a reply.
-func (s *session) hear(r *gossip.Reply) replyView {
-	v := replyView{Auditor: printable(r.Name), Address: r.Address}
-	if r.Err != nil {
-		v.Error = strings.TrimPrefix(plain(r.Err), "gossip: ")
-		return v
-	}
-	v.Verdict, v.Audited = r.Answer.Verdict.String(), r.Answer.Size
-	seen := s.client.State().Distinguished()
-	behind := len(seen) > 0 && r.Answer.Size <= seen[0].Position // its newest root is older than our oldest
-	if len(r.Answer.Distinguished) > 0 && len(seen) > 0 && !behind {
-		overlap := r.Apart == nil
-		v.Overlap = &overlap
-	}
-	if r.Apart != nil && !behind {
-		s.p.warn("%s sees other roots than you: it may be far behind, or one of you is shown another log; ask others which roots they see", v.Auditor)
-	}
-	switch {
-	case r.Verdict != nil:
-		s.convictBy(&v, r)
-	case r.NoVerdict != nil:
-		s.p.warn("%s accuses the provider, and what it sent proves nothing: %s", v.Auditor, plain(r.NoVerdict))
-	}
-	if err := s.compareCheckpoint(r.Answer.Cosigned, "a checkpoint that "+v.Auditor+" cosigned"); err != nil {
-		s.p.warn("%s: %s", v.Auditor, plain(err))
-	}
-	return v
-}
-
-// maxUnasked bounds the evidence kept that others sent and that convicts nobody, in
-// files of all kinds.
-const maxUnasked = 100
-
-// convictBy keeps the evidence of a reply, which was verified.
-func (s *session) convictBy(v *replyView, r *gossip.Reply) {
-	v.Shows, v.Proved = oneLine(printable(r.Verdict.Text)), r.Verdict.Proved
-	x := &exhibit{file: r.Answer.Evidence, verdict: r.Verdict}
-	if !r.Verdict.Proved && !s.inForce.Believes(r.Verdict.Observer) {
-		files, err := s.ring.EvidenceFiles()
-		if err != nil || len(files) >= maxUnasked {
-			s.p.warn("%s attests: %s", nameOfKey(r.Verdict.Observer), v.Shows)
-			return
-		}
-	}
-	path, refused, err := s.convict(x, r.Address)
-	if err != nil {
-		s.p.warn("the evidence was not saved: %s", plain(err))
-		return
-	}
-	v.Evidence, v.Refused = path, refused
-	if !refused && !r.Verdict.Proved {
-		s.p.warn("%s attests: %s; your policy relies on nobody of that key, so nothing is refused; look at it with: kith verify %s", nameOfKey(r.Verdict.Observer), v.Shows, path)
-	}
-}
-
-// line is a reply for people.
-func (v *replyView) line() string {
-	switch {
-	case v.Error != "":
-		return fmt.Sprintf("auditor %s: %s", v.Auditor, v.Error)
-	case v.Refused:
-		return fmt.Sprintf("auditor %s: CAUGHT: %s", v.Auditor, v.Shows)
-	case v.Verdict == message.Agrees.String():
-		return fmt.Sprintf("auditor %s: what you saw is what it audited, %d entries so far", v.Auditor, v.Audited)
-	case v.Verdict == message.NotYet.String():
-		return fmt.Sprintf("auditor %s: has audited %d entries so far, and keeps what you saw to compare it", v.Auditor, v.Audited)
-	}
-	return fmt.Sprintf("auditor %s: accuses the provider", v.Auditor)
-}
-
-// newestCheckpoint fetches the checkpoint that the provider shows, holds it against
-// the one kept from before, and keeps the newer. It returns that, or nil.
-func (s *session) newestCheckpoint(ctx context.Context) []byte {
-	ctx, cancel := context.WithTimeout(ctx, checkpointWait)
-	defer cancel()
-	note, err := s.remote.Get(ctx, "/log/checkpoint", "", maxCheckpoint)
-	if err == nil {
-		err = s.compareCheckpoint(note, "the checkpoint that the provider shows")
-	}
-	if err != nil {
-		s.p.say("no checkpoint is handed in: %s", plain(err))
-	}
-	kept, err := s.ring.Checkpoint()
-	if err != nil {
-		s.p.warn("%s", plain(err))
-		return nil
-	}
-	return kept
-}
-
-// compareCheckpoint holds a signed checkpoint, if there is one, against the newest
-// one kept, and keeps the newer. Two of one size with two roots are evidence.
-func (s *session) compareCheckpoint(note []byte, what string) error {
-	if len(note) == 0 {
-		return nil
-	}
-	bare, signed, err := gossip.Bare(s.auditLog, note)
-	if err != nil {
-		return fmt.Errorf("%s is not signed by the audit log: %w", what, err)
-	}
-	kept, err := s.ring.Checkpoint()
-	if err != nil {
-		return err
-	}
-	var before *checkpoint.Signed
-	if kept != nil {
-		if before, err = s.auditLog.Open(kept); err != nil { // of the log that came before
-			before = nil
-		}
-	}
-	switch {
-	case before != nil && before.Size == signed.Size && before.Root != signed.Root:
-		return s.twoCheckpoints(kept, bare)
-	case before != nil && before.Size >= signed.Size:
-		return nil
-	}
-	return s.ring.SetCheckpoint(bare)
-}
-
-// twoCheckpoints convicts the log of having signed two checkpoints of one size.
-func (s *session) twoCheckpoints(a, b []byte) error {
-	e, err := evidence.NewTwoCheckpoints(s.envelope, a, b)
-	if err != nil {
-		return err
-	}
-	file, err := e.Append(nil)
-	if err != nil {
-		return err
-	}
-	x, err := s.verified(file)
-	if err != nil {
-		return err
-	}
-	_, _, err = s.convict(x, "found by yourself")
-	return err
 }
 
 // handInFinding hands in the heads that a misbehaviour rests on, so that others hear
