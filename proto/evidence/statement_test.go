@@ -163,6 +163,7 @@ func TestDisowned(t *testing.T) {
 		"its own version":       {owner, []SavedValue{value(0, first), value(1, own)}},
 		"handed on by itself":   {owner, []SavedValue{value(0, first), value(1, rotated)}},
 		"somebody else":         {thief, []SavedValue{value(0, first), value(1, reset)}},
+		"a stranger":            {rootKey("stranger"), []SavedValue{value(0, first), value(1, reset)}},
 		"nothing before":        {owner, []SavedValue{value(1, reset)}},
 		"of another label":      {owner, []SavedValue{foreign, value(1, reset)}},
 		"a record out of place": {owner, []SavedValue{value(2, first), value(3, reset)}},
