@@ -62,6 +62,7 @@ func TestDebianKeyring(t *testing.T) {
 	if total := imported + looked; total > time.Minute {
 		t.Errorf("it took %v", total)
 	}
+	t.Run("audit", func(t *testing.T) { strangersAudit(t, d, len(want)) })
 	t.Run("gpg", func(t *testing.T) { gpgReadsThem(t, d, keyring, want) })
 	d.stop()
 }
