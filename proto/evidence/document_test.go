@@ -1,6 +1,7 @@
 package evidence
 
 import (
+	"crypto/ed25519"
 	"errors"
 	"slices"
 	"testing"
@@ -135,6 +136,10 @@ func TestConcerns(t *testing.T) {
 	must(t, err)
 	documents, err := NewTwoDocuments(h.document, h.document, h.otherLog())
 	must(t, err)
+	stated, err := SignStatement(h.document, &Statement{
+		Observer: observer.Public().(ed25519.PublicKey), About: Rollback, Items: []Item{ItemHead{b.head(7)}, ItemHead{b.head(6)}},
+	}, signAs(observer))
+	must(t, err)
 	old := *h.doc // of the same root keys: the log that came after
 	old.Configuration = thief.doc.Configuration
 	v, err := heads.Verify()
@@ -158,6 +163,8 @@ func TestConcerns(t *testing.T) {
 		"both, another signature key":    {both, otherKey, false},
 		"checkpoints, another signature": {checkpoints, otherKey, false},
 		"documents, other root keys":     {documents, none, false},
+		"a statement, same keys":         {stated, none, true},
+		"a statement, another audit log": {stated, otherLog, false},
 	} {
 		v, err := c.e.Verify()
 		must(t, err)
