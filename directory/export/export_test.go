@@ -477,3 +477,15 @@ func TestRemote(t *testing.T) {
 		}
 	}
 }
+
+// BenchmarkRun exports 300 entries to a new folder.
+func BenchmarkRun(b *testing.B) {
+	p := newProvider(b)
+	p.grow(300)
+	for b.Loop() {
+		if s, err := p.into(b.TempDir()); err != nil || s.Size != 300 {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(b.N)*300/b.Elapsed().Seconds(), "entries/s")
+}
