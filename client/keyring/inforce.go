@@ -37,18 +37,12 @@ type InForce struct {
 	From map[string]Source // by the names of the policy file
 }
 
-// fallbackLag is the lag where nobody says one.
-const fallbackLag = time.Minute
-
 // Combine returns the policy in force: what the file of the provider says, else
 // what the file for all providers says, else what the pinned document says. Either
 // file may be nil. A quorum that cannot be met, because the provider names too few,
 // is not an error: nothing passes it.
 func Combine(d *provider.Document, own, home *Policy) (*InForce, error) {
-	config, err := d.Config()
-	if err != nil {
-		return nil, err
-	}
+	var err error
 	f := &InForce{From: map[string]Source{}}
 	files := []struct {
 		source Source
@@ -82,17 +76,21 @@ func Combine(d *provider.Document, own, home *Policy) (*InForce, error) {
 	if f.Auditors, err = auditors.among(auditorKeys(d)); err != nil {
 		return nil, fmt.Errorf("keyring: auditors: %w", err)
 	}
-	f.MaxWitnessLag = time.Duration(min(d.MaxWitnessLagMS, uint64(maxDuration/time.Millisecond))) * time.Millisecond
+	stated := time.Duration(min(d.MaxWitnessLagMS, uint64(maxDuration/time.Millisecond))) * time.Millisecond
+	f.MaxWitnessLag = stated
 	lag := FromDocument
-	if f.MaxWitnessLag == 0 {
-		f.MaxWitnessLag, lag = fallbackLag, FromProgram
+	if stated == 0 {
+		f.MaxWitnessLag, lag = client.DefaultMaxWitnessLag, FromProgram
 	}
 	if p := pick("max_witness_lag", lag, func(p *Policy) bool { return p.MaxWitnessLag != nil }); p != nil {
 		f.MaxWitnessLag = time.Duration(*p.MaxWitnessLag)
 	}
-	// A quiet log has its newest entry cosigned when it is made, and makes one at
-	// least every max_behind.
-	f.MaxCosignatureAge = f.MaxWitnessLag + time.Duration(min(config.MaxBehind, uint64(maxDuration/time.Millisecond)))*time.Millisecond
+	// A provider that states a lag has its newest checkpoint cosigned anew several times
+	// within it, also while nothing is published: then nobody's word that is older counts.
+	f.MaxCosignatureAge = client.DefaultMaxCosignatureAge
+	if stated > 0 {
+		f.MaxCosignatureAge = max(stated, f.MaxWitnessLag)
+	}
 	if p := pick("max_cosignature_age", FromProgram, func(p *Policy) bool { return p.MaxCosignatureAge != nil }); p != nil {
 		f.MaxCosignatureAge = time.Duration(*p.MaxCosignatureAge)
 	}

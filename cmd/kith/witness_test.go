@@ -75,7 +75,7 @@ func (w *world) witnessing(ts *testscript.TestScript, args []string) error {
 	}
 	w.often = true // checkpoints
 	return w.revise(func(d *provider.Document) error {
-		d.Witnesses, d.WitnessThreshold, d.MaxWitnessLagMS = named, threshold, 2000
+		d.Witnesses, d.WitnessThreshold, d.MaxWitnessLagMS = named, threshold, 3000
 		return nil
 	})
 }
