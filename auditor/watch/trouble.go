@@ -88,7 +88,7 @@ func (w *Watch) feed(fault error, now time.Time) {
 	if err != nil {
 		return
 	}
-	// An entry whose update is missing while later ones are there was dropped.
+	// What is refused was dropped; updates that end too early are stalled.
 	claim, kind := evidence.FeedStalled, KindStalled
 	if !short {
 		claim, kind = evidence.FeedDropped, KindDropped

@@ -53,12 +53,12 @@ func (c *court) claim(s *Statement, x *shown) error {
 		if len(x.checkpoints) == 0 || x.checkpoints[0].Size <= s.Entry || len(x.absent) == 0 || x.absent[0].Since > s.Time {
 			return unsupported("a checkpoint with the entry, and what of it is not served")
 		}
-		kind := "nor for any after it"
 		if s.About == FeedDropped {
-			kind = "but for others"
+			return c.found(s.Entry, "is said to have refused %s for entry %d, from %s to %s",
+				x.absent[0].Path, s.Entry, Time(x.absent[0].Since), Time(s.Time))
 		}
-		return c.found(s.Entry, "is said not to have served %s for entry %d, %s, from %s to %s",
-			x.absent[0].Path, s.Entry, kind, Time(x.absent[0].Since), Time(s.Time))
+		return c.found(s.Entry, "is said not to have served %s for entry %d, nor for any after it, from %s to %s",
+			x.absent[0].Path, s.Entry, Time(x.absent[0].Since), Time(s.Time))
 	case BadAnswer:
 		if len(x.served) == 0 {
 			return unsupported("the answer")

@@ -19,7 +19,7 @@ const (
 	StaleHead          Claim = 2  // a checkpoint and the leaf of its last entry, older than max_behind at Time
 	FutureTimestamp    Claim = 3  // a checkpoint and a leaf, newer than Time by more than max_ahead
 	FeedStalled        Claim = 4  // a checkpoint and an Absent: the entry's update is not served, nor any later one
-	FeedDropped        Claim = 5  // a checkpoint and an Absent: the entry's update is not served, later ones are
+	FeedDropped        Claim = 5  // a checkpoint and an Absent: what of the entry was asked for is refused
 	BadAnswer          Claim = 6  // one Served or more: what an honest provider does not serve
 	Withheld           Claim = 7  // a Saved proof of what is no longer answered for, or a checkpoint and an Absent
 	UnexpectedVersion  Claim = 8  // a Saved proof of versions, the last of which its owner did not make; signed with the owner's account key
