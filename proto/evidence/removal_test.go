@@ -82,6 +82,11 @@ func TestEarlyRemovalRules(t *testing.T) {
 		t.Errorf("a bound of entry 15: %v", err)
 	}
 
+	b.grow(2, 1) // 17 and 18
+	if _, err := b.removal(key, 15, 18); !errors.Is(err, ErrNothing) {
+		t.Errorf("a bound of entry 15, on the frontier: %v", err)
+	}
+
 	// The window to the millisecond.
 	for ms, want := range map[uint64]error{window - 1: nil, window: ErrNothing} {
 		b = h.book().grow(16, 1) // 15 is the bound

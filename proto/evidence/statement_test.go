@@ -154,7 +154,9 @@ func TestDisowned(t *testing.T) {
 			t.Errorf("%s: %+v, %v", name, v, err)
 		}
 	}
-	foreign := value(0, first)
+	bob, err := record.NewClaim(testDomain, "bob@kt.example.org", nil, record.Content{}, owner)
+	must(t, err)
+	foreign := value(0, bob)
 	foreign.Label = "bob@kt.example.org"
 	for name, c := range map[string]struct {
 		key    ed25519.PrivateKey
