@@ -10,6 +10,7 @@ import (
 	"crypto/rsa"
 	"encoding/pem"
 	"errors"
+	"math/big"
 	"net"
 	"os"
 	"os/exec"
@@ -196,13 +197,30 @@ func TestAgentsThatLie(t *testing.T) {
 	}
 }
 
+// TestECDSA: integers that no signature of P-256 has are refused.
+func TestECDSA(t *testing.T) {
+	one, big256 := big.NewInt(1), new(big.Int).Lsh(big.NewInt(1), 256)
+	blob := func(r, s *big.Int) []byte { return ssh.Marshal(struct{ R, S *big.Int }{r, s}) }
+	if sig, err := rawECDSA(blob(one, one)); err != nil || len(sig) != 64 || sig[31] != 1 || sig[63] != 1 {
+		t.Errorf("%x, %v", sig, err)
+	}
+	for name, b := range map[string][]byte{
+		"zero": blob(new(big.Int), one), "negative": blob(one, big.NewInt(-1)), "too large": blob(big256, one),
+		"cut off": blob(one, one)[:7], "more": append(blob(one, one), 0), "nothing": nil,
+	} {
+		if sig, err := rawECDSA(b); !errors.Is(err, ErrAnswer) {
+			t.Errorf("%s: %x, %v", name, sig, err)
+		}
+	}
+}
+
 func TestOtherKeysAndAgents(t *testing.T) {
-	big, err := rsa.GenerateKey(rand.Reader, 2048)
+	old, err := rsa.GenerateKey(rand.Reader, 2048)
 	must(t, err)
 	p384, err := ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
 	must(t, err)
-	a := inProcess(t, keyring(t, []crypto.Signer{big, p384}))
-	for _, k := range []crypto.Signer{big, p384} {
+	a := inProcess(t, keyring(t, []crypto.Signer{old, p384}))
+	for _, k := range []crypto.Signer{old, p384} {
 		public, err := ssh.NewPublicKey(k.Public())
 		must(t, err)
 		if _, err := a.Key(ssh.FingerprintSHA256(public)); !errors.Is(err, ErrType) {

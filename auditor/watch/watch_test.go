@@ -368,6 +368,15 @@ func TestTrust(t *testing.T) {
 	if _, err := Init(t.Context(), InitOptions{Dir: dir, Source: w, Now: w.now, Trust: note}); !errors.Is(err, ErrBegun) {
 		t.Error(err)
 	}
+	younger := newWorld(t, nil).fill(100) // a folder that has audited, but not as far
+	begun := younger.init(nil)
+	early := younger.open(begun, nil)
+	passes(t, early)
+	must(t, early.Close())
+	if _, err := Init(t.Context(), InitOptions{Dir: begun, Source: w, Now: w.now, Trust: note}); !errors.Is(err, ErrBegun) {
+		t.Error(err)
+	}
+
 	other := newWorld(t, nil).fill(100)
 	other.entry(1, []wire.PrefixLeaf{leaf(9999)}, nil, nil)
 	other.fill(200)
