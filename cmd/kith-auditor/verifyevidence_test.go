@@ -37,3 +37,36 @@ func TestChangedEvidence(t *testing.T) {
 		}
 	}
 }
+
+// TestFingerprintAlone: the fingerprint decides about what the signature key signed,
+// and not about the audit log, whose key anybody may have put beside it.
+func TestFingerprintAlone(t *testing.T) {
+	const folder = "../../proto/testdata/evidence/"
+	for name, c := range map[string]struct {
+		fingerprint bool
+		keys        string
+	}{
+		"two-heads": {true, "signature key"}, "heads-diverge": {true, "signature key"},
+		"two-checkpoints": {false, "audit log key"}, "head-and-leaf": {false, "signature key and audit log key"},
+		"early-removal": {false, "audit log key"}, "two-documents": {false, "root keys"}, "stated-rollback-heads": {false, "signature key"},
+	} {
+		var out bytes.Buffer
+		verify := func(args ...string) (int, evidenceView) {
+			out.Reset()
+			code := (&program{out: &out, err: new(bytes.Buffer)}).run(context.Background(), append([]string{"verify-evidence", "--json", folder + name + ".evidence"}, args...))
+			var views []evidenceView
+			must(t, json.Unmarshal(out.Bytes(), &views))
+			return code, views[0]
+		}
+		code, v := verify()
+		if code != exitFine || v.Keys != c.keys || v.Concerns != nil {
+			t.Errorf("%s: exit %d, %+v", name, code, v)
+		}
+		if code, v := verify("--fingerprint", v.Fingerprint); (code == exitFine) != c.fingerprint || v.Concerns == nil || *v.Concerns != c.fingerprint {
+			t.Errorf("%s, by its fingerprint: exit %d, %+v", name, code, v)
+		}
+		if code, v := verify("--document", folder+"kith.json"); code != exitFine || v.Concerns == nil || !*v.Concerns {
+			t.Errorf("%s, by its document: exit %d, %+v", name, code, v)
+		}
+	}
+}
