@@ -29,6 +29,7 @@ func Run(t *testing.T, open Open) {
 		"ConcurrentReaders":    testReaders,
 		"Erase":                testErase,
 		"Meta":                 testMeta,
+		"MetaOfCommits":        testMetaOfCommits,
 		"SecondOpenerIsBarred": testSecondOpener,
 		"Closed":               testClosed,
 	}
@@ -333,6 +334,31 @@ func testMeta(t *testing.T, open Open) {
 		}
 	}
 	m.check(t, v)
+}
+
+// Values of a batch are written with it, or not at all.
+func testMetaOfCommits(t *testing.T, open Open) {
+	dir := t.TempDir()
+	s := must(t, open, dir)
+	if err := s.PutMeta(ctx, map[string][]byte{"a": []byte("1"), "b": []byte("2")}); err != nil {
+		t.Fatal(err)
+	}
+	m := newModel(12)
+	batch := m.batch(t, []change{{"a", 1}})
+	batch.Meta = map[string][]byte{"a": nil, "c": []byte("3")}
+	commit(t, s, batch)
+	refused := m.batch(t, []change{{"b", 1}})
+	refused.Prev.Size, refused.Meta = 7, map[string][]byte{"b": []byte("9"), "d": []byte("4")}
+	if err := s.Commit(ctx, refused); err == nil {
+		t.Fatal("a batch that follows nothing is taken")
+	}
+	s.Close()
+	v := snapshot(t, must(t, open, dir))
+	for key, want := range map[string]string{"a": "", "b": "2", "c": "3", "d": ""} {
+		if got, err := v.Meta(key); err != nil || string(got) != want {
+			t.Errorf("meta %s is %q, want %q (%v)", key, got, want, err)
+		}
+	}
 }
 
 func testSecondOpener(t *testing.T, open Open) {
