@@ -69,11 +69,16 @@ func (k *keeper) write(ctx context.Context, all bool) {
 	}
 	k.note = nil
 	k.mu.Unlock()
-	if err := k.config.Keep(ctx, note); err != nil {
+	err := k.config.Keep(ctx, note)
+	if err != nil && ctx.Err() == nil {
 		k.config.Logger.Error("a cosigned checkpoint could not be kept", "size", size, "error", err)
-		return
 	}
 	k.mu.Lock()
-	k.kept, k.at = size, now
-	k.mu.Unlock()
+	defer k.mu.Unlock()
+	switch {
+	case err == nil:
+		k.kept, k.at = size, now
+	case k.note == nil: // nothing newer came meanwhile
+		k.note = note
+	}
 }
