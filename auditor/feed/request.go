@@ -10,6 +10,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -31,6 +32,18 @@ var problems = map[int]error{
 // maxProblem bounds the part of a problem body that is read, in bytes.
 const maxProblem = 4 << 10
 
+// A RequestError says what was asked for, of a request that was not answered as it
+// should.
+type RequestError struct {
+	Path string // below the provider's address, with its query
+	Err  error
+}
+
+func (e *RequestError) Error() string { return e.Err.Error() }
+
+// Unwrap returns why.
+func (e *RequestError) Unwrap() error { return e.Err }
+
 // get fetches a path whose answer must have the media type and at most limit
 // bytes. When the provider asks to come back later, it does, within MaxWait.
 func (f *Feed) get(ctx context.Context, path, query, mediaType string, limit int64) ([]byte, error) {
@@ -39,8 +52,12 @@ func (f *Feed) get(ctx context.Context, path, query, mediaType string, limit int
 	waited := time.Duration(0)
 	for {
 		body, after, err := f.once(ctx, http.MethodGet, u.String(), nil, mediaType, limit)
-		if err == nil || after == 0 {
-			return body, err
+		if err == nil {
+			return body, nil
+		}
+		err = &RequestError{(&url.URL{Path: path, RawQuery: query}).RequestURI(), err}
+		if after == 0 {
+			return nil, err
 		}
 		if waited += after; waited > f.options.MaxWait || f.options.Sleep(ctx, after) != nil {
 			return nil, err

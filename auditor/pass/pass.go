@@ -33,9 +33,12 @@ type Pass struct {
 type Result struct {
 	Progress Progress // of every entry under Checkpoint if there was no error
 	Signed   *checkpoint.Signed
-	Entries  uint64 // audited in this pass
-	Leaves   uint64 // added and removed by them
-	Bytes    uint64 // of pages of updates
+	// Offered is a checkpoint that the log has signed, and of which could not be read
+	// whether it continues the one seen; nil if that was not so.
+	Offered []byte
+	Entries uint64 // audited in this pass
+	Leaves  uint64 // added and removed by them
+	Bytes   uint64 // of pages of updates
 }
 
 // Run walks. When it returns an error, Result.Progress is as far as it came, and
@@ -53,6 +56,8 @@ func (p *Pass) Run(ctx context.Context, from Progress) (r Result, err error) {
 		r.Signed = signed
 		r.Progress.Seen = note
 		err = p.walk(ctx, &r, tree)
+	} else if _, bad := errors.AsType[*Misbehaviour](err); !bad {
+		r.Offered = note
 	}
 	if m, ok := errors.AsType[*Misbehaviour](err); ok {
 		if m.Kind != BadCheckpoint {

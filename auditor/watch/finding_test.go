@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/kith-kt/kith/auditor/feed"
 	"github.com/kith-kt/kith/auditor/pass"
 	"github.com/kith-kt/kith/proto/checkpoint"
 	"github.com/kith-kt/kith/proto/evidence"
@@ -310,22 +311,26 @@ func TestClockThatJumps(t *testing.T) {
 // TestFeedThatStalls: updates that end before the checkpoint, and those that are
 // refused, are findings after a while.
 func TestFeedThatStalls(t *testing.T) {
-	for kind, c := range map[string]struct {
-		answer []byte
-		fault  error
-		claim  evidence.Claim
+	for name, c := range map[string]struct {
+		path, kind string
+		fault      error
+		claim      evidence.Claim
 	}{
-		KindStalled: {nil, nil, evidence.FeedStalled},
-		KindDropped: {nil, problem.ErrNoAnswer, evidence.FeedDropped},
+		"short":   {"updates", KindStalled, nil, evidence.FeedStalled},
+		"refused": {"updates", KindDropped, problem.ErrNoAnswer, evidence.FeedDropped},
+		"foreign": {"updates", KindDropped, feed.ErrForeign, evidence.FeedDropped},
+		"entries": {"tile/entries", KindDropped, problem.ErrNoAnswer, evidence.FeedDropped},
+		"all":     {"tile", KindDropped, problem.ErrNoAnswer, evidence.FeedDropped},
 	} {
+		kind := c.kind
 		w := newWorld(t, nil).fill(20)
 		watch := w.start()
 		passes(t, watch)
 		w.fill(5)
 		broken := true
 		w.lie = func(path string, b []byte) ([]byte, error) {
-			if broken && strings.HasPrefix(path, "updates") {
-				return c.answer, c.fault
+			if broken && strings.HasPrefix(path, c.path) {
+				return nil, c.fault
 			}
 			return b, nil
 		}
@@ -333,19 +338,19 @@ func TestFeedThatStalls(t *testing.T) {
 			if _, err := watch.Pass(t.Context()); err == nil {
 				t.Fatal("passed")
 			} else if _, ok := errors.AsType[*Misbehaved](err); ok {
-				t.Fatalf("%s: final: %v", kind, err)
+				t.Fatalf("%s: final: %v", name, err)
 			}
 			if f := watch.Findings(); i < 3 && len(f) != 0 {
-				t.Fatalf("%s: too early: %+v", kind, f)
+				t.Fatalf("%s: too early: %+v", name, f)
 			}
 			w.wait(4 * time.Second)
 		}
 		f := watch.Findings()
 		if len(f) != 1 || f[0].Kind != kind || f[0].Entry != 20 || f[0].Final {
-			t.Fatalf("%s: %+v", kind, f)
+			t.Fatalf("%s: %+v", name, f)
 		}
 		if v := verdict(t, watch, f[0]); v.Claim != c.claim || v.Entry != 20 {
-			t.Errorf("%s: %+v", kind, v)
+			t.Errorf("%s: %+v", name, v)
 		}
 		broken = false
 		passes(t, watch)
@@ -389,6 +394,38 @@ func TestAlerts(t *testing.T) {
 	other := w.open(w.init(nil), func(o *Options) { o.Alerts = []Alert{alert("good")} })
 	if _, ok := errors.AsType[*Misbehaved](other.Run(t.Context())); !ok || len(told) != 1 {
 		t.Errorf("told %v", told)
+	}
+}
+
+// TestSlowAlertsKeepNobodyFromAuditing: nor from being stopped.
+func TestSlowAlertsKeepNobodyFromAuditing(t *testing.T) {
+	w := newWorld(t, nil).fill(20)
+	entered := make(chan struct{}, 10)
+	watch := w.open(w.init(nil), func(o *Options) {
+		o.Alerts = []Alert{{"slow", func(ctx context.Context, _ Finding) error {
+			entered <- struct{}{}
+			<-ctx.Done()
+			return ctx.Err()
+		}}}
+	})
+	passes(t, watch)
+	watch.note(nil, nil, Finding{Kind: "x"})
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- watch.Run(ctx) }()
+	<-entered
+	w.fill(5)
+	deadline := time.Now().Add(10 * time.Second)
+	for watch.Status().Size < 25 {
+		if time.Now().After(deadline) {
+			t.Fatal("it does not go on")
+		}
+		<-watch.Grown()
+	}
+	stop()
+	must(t, <-ended)
+	if len(entered) != 0 {
+		t.Error("told again before the last time was over")
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/kith-kt/kith/auditor/feed"
 	"github.com/kith-kt/kith/auditor/pass"
 	"github.com/kith-kt/kith/proto/evidence"
 	"github.com/kith-kt/kith/proto/problem"
@@ -37,7 +38,7 @@ var errFuture = errors.New("the log is ahead of this computer's clock by more th
 // lookAtClock makes findings of what is wrong only by the clock, after a pass. It
 // returns why nothing must be signed, if so.
 func (w *Watch) lookAtClock(ctx context.Context, r *pass.Result, fault error) error {
-	if ctx.Err() != nil || r.Signed == nil {
+	if ctx.Err() != nil || r.Signed == nil && r.Offered == nil {
 		return nil // the provider is down, which is no misbehaviour
 	}
 	now, jump, steady := w.clock.look()
@@ -48,7 +49,7 @@ func (w *Watch) lookAtClock(ctx context.Context, r *pass.Result, fault error) er
 	if steady >= w.patience() {
 		w.trouble.jumped = false
 	}
-	w.feed(fault, now)
+	w.feed(fault, now, r)
 	if fault != nil || r.Progress.State.Size() == 0 {
 		return nil
 	}
@@ -74,7 +75,7 @@ func (w *Watch) lasts(s *since, now time.Time) bool {
 }
 
 // feed looks whether what stands under the checkpoint can be read.
-func (w *Watch) feed(fault error, now time.Time) {
+func (w *Watch) feed(fault error, now time.Time, r *pass.Result) {
 	short := errors.Is(fault, pass.ErrShort)
 	if fault == nil || w.o.Copy || errors.Is(fault, problem.ErrRateLimited) || !short && (w.o.Patience < 0 || !absent(fault)) {
 		w.trouble.feed = since{}
@@ -84,18 +85,26 @@ func (w *Watch) feed(fault error, now time.Time) {
 		return
 	}
 	t, entry := &w.trouble.feed, w.progress.State.Size()
-	signed, err := evidence.CheckpointOf(w.envelope, w.progress.Seen)
-	if err != nil {
+	note := w.progress.Seen
+	if r.Offered != nil { // of which not even the hashes can be read
+		note = r.Offered
+	}
+	signed, err := evidence.CheckpointOf(w.envelope, note)
+	if err != nil || signed.Size <= entry {
 		return
 	}
 	// What is refused was dropped; updates that end too early are stalled.
 	claim, kind := evidence.FeedStalled, KindStalled
+	path := updatesAt(entry)
 	if !short {
 		claim, kind = evidence.FeedDropped, KindDropped
+		if asked, ok := errors.AsType[*feed.RequestError](fault); ok {
+			path = asked.Path
+		}
 	}
 	items := []evidence.Item{
 		evidence.ItemCheckpoint{Checkpoint: signed},
-		evidence.ItemAbsent{Path: updatesAt(entry), Since: uint64(t.first.UnixMilli()), Attempts: t.passes},
+		evidence.ItemAbsent{Path: path, Since: uint64(t.first.UnixMilli()), Attempts: t.passes},
 		evidence.ItemText{Text: short1(fault)},
 	}
 	e, v, err := w.state(&evidence.Statement{About: claim, Entry: entry, Items: items})
@@ -109,7 +118,7 @@ func (w *Watch) feed(fault error, now time.Time) {
 // absent reports whether a fault is an answer, or the want of one, of a provider
 // that had just served a checkpoint, rather than a fault of this computer.
 func absent(err error) bool {
-	return errors.Is(err, problem.ErrNoAnswer) || errors.Is(err, problem.ErrUnavailable) || errors.Is(err, problem.ErrRefused) || errors.Is(err, problem.ErrMalformed)
+	return errors.Is(err, feed.ErrForeign) || errors.Is(err, problem.ErrNoAnswer) || errors.Is(err, problem.ErrUnavailable) || errors.Is(err, problem.ErrRefused) || errors.Is(err, problem.ErrMalformed)
 }
 
 func short1(err error) string { return short(err.Error()) }
