@@ -396,7 +396,7 @@ func (l *liar) File(ctx context.Context, path string) ([]byte, error) {
 func TestDamagedSource(t *testing.T) {
 	p := newProvider(t)
 	p.grow(300)
-	flip := func(b []byte) []byte { b[len(b)/2] ^= 1; return b }
+	flip := func(b []byte) []byte { b[2+1+8+8+5] ^= 1; return b } // in the first leaf's root of the prefix tree
 	for _, path := range []string{"updates/003", "updates/009.p/12", "tile/entries/001.p/44", "tile/0/000", "tile/1/000.p/1"} {
 		for name, change := range map[string]func([]byte) []byte{
 			"flipped": flip,
