@@ -1,7 +1,6 @@
 package operator
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"time"
@@ -12,10 +11,6 @@ import (
 	"github.com/kith-kt/kith/directory/cosign"
 	"github.com/kith-kt/kith/proto/checkpoint"
 )
-
-// metaCosigned is the meta key of the newest checkpoint that had the cosignatures
-// it needs.
-const metaCosigned = "cosigned-checkpoint"
 
 // openCosigners makes the collector of cosignatures. Who cosigns is in the provider
 // document.
@@ -34,7 +29,7 @@ func (op *Operator) openCosigners() error {
 		Log: verifier, LogKey: vkey,
 		Proof: op.consistency,
 		Keep: func(ctx context.Context, note []byte) error {
-			return op.store.PutMeta(ctx, map[string][]byte{metaCosigned: note})
+			return directory.PutCosigned(ctx, op.store, note)
 		},
 		Kept:       kept,
 		Timeout:    op.options.CosignTimeout,
@@ -73,12 +68,14 @@ func (op *Operator) keptCheckpoint(verifier *checkpoint.Verifier) ([]byte, error
 		return nil, err
 	}
 	defer snap.Release()
-	b, err := snap.Meta(metaCosigned)
-	if err != nil || b == nil {
-		return nil, err
+	kept, err := directory.Cosigned(snap)
+	if err == nil && kept == nil {
+		return nil, nil
 	}
-	kept := bytes.Clone(b)
-	signed, err := verifier.Open(kept)
+	var signed *checkpoint.Signed
+	if err == nil {
+		signed, err = verifier.Open(kept)
+	}
 	if err == nil && (signed.Size == 0 || signed.Size > snap.Head().Size) {
 		err = fmt.Errorf("it is of size %d", signed.Size)
 	}
