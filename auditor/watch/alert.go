@@ -9,7 +9,8 @@ import (
 // Bounds of telling an alert of a finding.
 const (
 	alertTimeout = 30 * time.Second
-	alertTries   = 3 // before Run returns; else at every pass
+	alertTries   = 3           // before Run returns; else at every pass
+	lastWords    = time.Minute // for all of them, before Run returns
 )
 
 // deliver tells the alerts of findings that they were not told of. It tries some
@@ -31,8 +32,13 @@ func (w *Watch) deliver(ctx context.Context, tries int) {
 	}
 }
 
-// Deliver tells the alerts of findings that they were not told of, as Run does.
-func (w *Watch) Deliver(ctx context.Context) { w.deliver(ctx, alertTries) }
+// Deliver tells the alerts of findings that they were not told of, as Run does
+// before it returns: for a minute at most.
+func (w *Watch) Deliver(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, lastWords)
+	defer cancel()
+	w.deliver(ctx, alertTries)
+}
 
 // deliverOnce reports whether nothing is left to be told.
 func (w *Watch) deliverOnce(ctx context.Context) (done bool) {
@@ -44,6 +50,9 @@ func (w *Watch) deliverOnce(ctx context.Context) (done bool) {
 		for _, a := range w.o.Alerts {
 			if !slices.Contains(names, a.Name) {
 				continue
+			}
+			if ctx.Err() != nil {
+				return false
 			}
 			if err := tell(ctx, a, f); err != nil {
 				w.o.Logger.Warn("alert not delivered; will try again", "domain", w.domain(), "alert", a.Name, "finding", f.ID, "error", err.Error())

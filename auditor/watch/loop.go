@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 	"time"
 
 	"github.com/kith-kt/kith/auditor/mirror"
@@ -22,7 +23,10 @@ var ErrShort = errors.New("the provider's log does not reach that far")
 // caught, which is a *Misbehaved. A provider that cannot be reached is asked again.
 func (w *Watch) Run(ctx context.Context) error {
 	ctx, stop := context.WithCancel(ctx)
+	var telling sync.WaitGroup // alerts that take long keep nobody from auditing
+	defer telling.Wait()
 	defer stop()
+	told := make(chan struct{}, 1)
 	tick := time.NewTicker(w.o.Poll)
 	defer tick.Stop()
 	for {
@@ -31,13 +35,21 @@ func (w *Watch) Run(ctx context.Context) error {
 			return nil
 		}
 		if m, ok := errors.AsType[*Misbehaved](err); ok {
-			w.deliver(ctx, alertTries)
+			telling.Wait()
+			w.Deliver(ctx)
 			return m
 		}
 		if err != nil {
 			w.o.Logger.Warn("not audited; will try again", "domain", w.domain(), "error", err.Error())
 		}
-		w.deliver(ctx, 1)
+		select {
+		case told <- struct{}{}:
+			telling.Go(func() {
+				w.deliver(ctx, 1)
+				<-told
+			})
+		default: // the last time is not over
+		}
 		select {
 		case <-tick.C:
 		case <-w.caught:
