@@ -337,6 +337,11 @@ func TestOtherTargets(t *testing.T) {
 			must(t, os.RemoveAll(dir))
 			must(t, os.CopyFS(dir, os.DirFS(theirs)))
 		}, export.ErrOtherLog},
+		"another log's beginning": {func(dir string) {
+			must(t, os.RemoveAll(dir))
+			must(t, os.CopyFS(dir, os.DirFS(theirs)))
+			must(t, os.Remove(filepath.Join(dir, "log/checkpoint")))
+		}, export.ErrOtherLog},
 		"no document": {func(dir string) { must(t, os.Remove(filepath.Join(dir, ".well-known/kith.json"))) }, export.ErrOtherLog},
 		"not a document": {func(dir string) {
 			must(t, os.WriteFile(filepath.Join(dir, ".well-known/kith.json"), []byte("{}"), 0o600))
