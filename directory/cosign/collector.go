@@ -113,6 +113,17 @@ func newRound(signed *checkpoint.Signed, note []byte) *round {
 	return &round{Checkpoint: signed.Checkpoint, bare: bareOf(note), signed: signed, note: note, times: map[string]time.Time{}}
 }
 
+// since counts the cosignatures that arrived since a time. The caller holds
+// Collector.mu.
+func (r *round) since(t time.Time) (n int) {
+	for _, at := range r.times {
+		if !at.Before(t) {
+			n++
+		}
+	}
+	return n
+}
+
 // New returns a Collector that asks nobody yet: see SetTargets, Offer and Run.
 func New(config Config) (*Collector, error) {
 	if err := config.setDefaults(); err != nil {
@@ -270,16 +281,20 @@ func (c *Collector) Newest() []byte {
 }
 
 // Best returns the newest checkpoint that has the cosignatures it needs; or, if
-// none has or none are asked for, the one with the most, the newest of these; nil:
-// none was offered.
+// none has or none are asked for, the newest of those with the most cosigners that
+// still renew theirs, so that one that is gone keeps nobody at an older checkpoint;
+// or with the most cosignatures, where nobody does; nil: none was offered.
 func (c *Collector) Best() ([]byte, checkpoint.Checkpoint) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	best := c.met
 	if best == nil {
+		most, still := -1, c.config.Now().Add(-2*c.refresh())
 		for _, r := range c.rounds {
-			if best == nil || len(r.signed.Others) >= len(best.signed.Others) {
-				best = r
+			switch n := r.since(still); {
+			case n < most || n == 0 && most == 0 && len(r.signed.Others) < len(best.signed.Others):
+			default:
+				best, most = r, n
 			}
 		}
 	}

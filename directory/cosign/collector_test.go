@@ -152,6 +152,26 @@ func TestCosignaturesAreCollected(t *testing.T) {
 	}
 }
 
+// A witness that is gone keeps nobody at the newest checkpoint that it has cosigned,
+// also where the document asks for no number of them: clients have their own policy.
+func TestGoneWitnessHoldsNobodyBack(t *testing.T) {
+	l := newTestLog(t)
+	all := []*testWitness{newTestWitness(t, l, "w1.example"), newTestWitness(t, l, "w2.example"), newTestWitness(t, l, "w3.example")}
+	h := start(t, l, witnesses(0, all...), func(c *Config) { c.Refresh = 50 * time.Millisecond })
+	best := func(size uint64, cosignatures int) func() bool {
+		return func() bool {
+			note, c := h.Best()
+			signed, err := l.verifier.Open(note)
+			return err == nil && c.Size == size && len(signed.Others) == cosignatures
+		}
+	}
+	h.offer(l.grow(3))
+	until(t, "all cosign", best(3, 3))
+	all[0].misbehave(func(http.ResponseWriter, *http.Request) bool { panic(http.ErrAbortHandler) })
+	h.offer(l.grow(1))
+	until(t, "two of them are enough", best(4, 2))
+}
+
 // Both auditors and witnesses are needed where both are asked for.
 func TestBothThresholds(t *testing.T) {
 	l := newTestLog(t)
