@@ -204,9 +204,6 @@ func (c *check) head() error {
 	if err := suite.VerifyTreeHead(c.config, &treeHead, head.Root); err != nil {
 		return &CheckError{"meta", c.size - 1, err}
 	}
-	if _, err := Cosigned(c.snap); err != nil {
-		return &CheckError{"meta", c.size - 1, err}
-	}
 	auditor, err := keptAuditorHead(c.snap, c.config.Format())
 	if err != nil || auditor == nil {
 		return err
