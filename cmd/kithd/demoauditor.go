@@ -173,7 +173,7 @@ func (s *stage) appoint(a *demoAuditor) error {
 }
 
 // carolIsServed waits until Carol, to whom nobody lies, is answered under the policy
-// of the document.
+// of the document, and all that she is shown has been cosigned.
 func (s *stage) carolIsServed(ctx context.Context) error {
 	carol, err := s.person(ctx, "carol")
 	if err != nil {
@@ -185,7 +185,8 @@ func (s *stage) carolIsServed(ctx context.Context) error {
 		if errors.Is(err, client.ErrPolicy) {
 			return false, nil
 		}
-		return err == nil, err
+		state := carol.client.State()
+		return err == nil && state.Covered().Size >= state.Head().Tree.TreeSize, err
 	})
 }
 

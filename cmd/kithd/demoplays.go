@@ -32,7 +32,7 @@ func plays() []play {
 		{attack: evil.FutureDate, title: "Timestamps ahead", act: playFutureDate,
 			told: "It signs a log entry of a time two hours from now."},
 		{attack: evil.DropFeed, title: "The auditors are shut out", act: playDropFeed,
-			told: "It answers lookups and signs checkpoints that grow, and denies the auditors every entry under them."},
+			told: "It answers lookups and signs checkpoints that grow, and denies the auditors all that stands under them."},
 		{attack: evil.StallFeed, title: "The auditors are kept waiting", act: playStallFeed,
 			told: "It signs checkpoints that grow, and does not say what the new entries changed."},
 		{attack: evil.StaleHead, title: "Yesterday's log", act: playStaleHead, ago: 25 * time.Hour,

@@ -169,7 +169,7 @@ func TestDropFeed(t *testing.T) {
 	if _, after := checkpointAt(t, v.Address); after.Size != before.Size+1 {
 		t.Errorf("checkpoint of size %d after %d", after.Size, before.Size)
 	}
-	for _, path := range []string{"/log/tile/entries/000.p/2", "/log/updates/000.p/1", updatesPath + "?start=0"} {
+	for _, path := range []string{"/log/tile/entries/000.p/2", "/log/updates/000.p/1", "/log/tile/0/000.p/1", updatesPath + "?start=0"} {
 		if _, status := get(t, v.Address+path); status != http.StatusNotFound {
 			t.Errorf("%s: %d", path, status)
 		}

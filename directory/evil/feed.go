@@ -13,12 +13,12 @@ const (
 	updatesPath    = "/audit/v1/updates"
 )
 
-// WithoutFeed serves everything but the log entries that auditors read, of which they
-// are told that they are not there: they see signed checkpoints that grow, and that
-// there are hashes under them, and nothing of what these are hashes of.
+// WithoutFeed serves everything but what auditors read, of which they are told that
+// it is not there: they see signed checkpoints that grow, and nothing that stands
+// under them.
 func WithoutFeed(honest http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if path := r.URL.Path; strings.HasPrefix(path, "/audit/") || strings.HasPrefix(path, "/log/updates/") || strings.HasPrefix(path, "/log/tile/entries/") {
+		if path := r.URL.Path; strings.HasPrefix(path, "/audit/") || strings.HasPrefix(path, "/log/updates/") || strings.HasPrefix(path, "/log/tile/") {
 			notThere(honest, w, r)
 			return
 		}
