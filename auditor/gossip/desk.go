@@ -38,6 +38,7 @@ const (
 	maxSuspicions      = 8 // sentences
 	maxTold            = 8 // heads in a Sighting of ours
 	maxToldCheckpoints = 4
+	maxToldDocument    = 64 << 10 // bytes
 )
 
 // A Desk compares what others saw of one log. It is safe for concurrent use.
@@ -309,12 +310,9 @@ func (d *Desk) documents(l *log, p *provider.Pinned, envelope []byte) *evidence.
 	return d.checked(e, err)
 }
 
-// checked returns evidence that holds. What looks like a contradiction and does not
-// hold as evidence is a suspicion.
+// checked takes what package evidence made, and verified. What looks like a
+// contradiction and does not hold as evidence is a suspicion.
 func (d *Desk) checked(e *evidence.Evidence, err error) *evidence.Evidence {
-	if err == nil {
-		_, err = e.Verify()
-	}
 	if err != nil {
 		d.suspect("Something contradicts this log, and could not be made evidence: " + err.Error() + ".")
 		return nil
@@ -497,7 +495,10 @@ func (d *Desk) Sighting() (*gossip.Sighting, error) {
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	s := &gossip.Sighting{Document: l.envelope, Fingerprint: l.fingerprint, Checkpoints: [][]byte{now.note}}
+	s := &gossip.Sighting{Fingerprint: l.fingerprint, Checkpoints: [][]byte{now.note}}
+	if len(l.envelope) <= maxToldDocument { // of a larger one no evidence could be made either
+		s.Document = l.envelope
+	}
 	for _, t := range slices.Backward(d.pool.list) { // the newest first
 		switch {
 		case t.kind == headSeen && len(s.Heads) < maxTold && bytes.Equal(t.document, l.envelope):

@@ -3,6 +3,7 @@ package gossip
 import (
 	"bytes"
 	"crypto/ed25519"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"strings"
@@ -129,7 +130,11 @@ func TestDocuments(t *testing.T) {
 		c := b.keys.branch().grow(10, "x").audit(10)
 		s := c.sighting()
 		s.Document = change(s)
-		_, err := c.desk().Answer(s, "somebody")
+		d := c.desk()
+		_, err := d.Answer(s, "somebody")
+		if said := d.Status().Suspicions; said != nil {
+			t.Errorf("suspicions: %q", said)
+		}
 		return c.kindOf(), err
 	}
 	for _, test := range []struct {
@@ -336,9 +341,14 @@ func TestEvidenceOfOthers(t *testing.T) {
 	if verdict, err := e.Verify(); err != nil || verdict.Proved {
 		t.Fatalf("%+v, %v", verdict, err)
 	}
+	// The file with another signature, and its checksum mended.
+	broken := bytes.Clone(file[:len(file)-sha256.Size])
+	broken[len(broken)-1] ^= 1
+	sum := sha256.Sum256(broken)
 	for name, b := range map[string][]byte{
-		"somebody's word": word,
-		"nothing":         nil, "garbage": []byte("garbage"), "of another provider": foreign, "of another audit log": forged,
+		"with a bad signature": append(broken, sum[:]...),
+		"somebody's word":      word,
+		"nothing":              nil, "garbage": []byte("garbage"), "of another provider": foreign, "of another audit log": forged,
 		"cut": file[:len(file)-1], "changed": append(bytes.Clone(file[:len(file)-1]), file[len(file)-1]^1),
 	} {
 		if err := ours.desk().Believe(b); !errors.Is(err, ErrEvidence) || ours.kindOf() != "" {

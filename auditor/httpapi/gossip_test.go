@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -181,6 +182,8 @@ func TestBudgets(t *testing.T) {
 func TestReceiving(t *testing.T) {
 	f := newFixture(t, func(c *Config) { c.Limits = Limits{Receiving: 16} })
 	hold := make(chan struct{})
+	release := sync.OnceFunc(func() { close(hold) })
+	defer release()
 	held := make(chan int, 20)
 	begin := make(chan struct{}, 20)
 	slow := func(address string) {
@@ -193,8 +196,18 @@ func TestReceiving(t *testing.T) {
 		slow("198.51.100.1:1")
 		<-begin
 	}
+	status := func() int {
+		t.Helper()
+		select {
+		case status := <-held:
+			return status
+		case <-time.After(5 * time.Second):
+			t.Fatal("it is received")
+			return 0
+		}
+	}
 	slow("198.51.100.1:1")
-	if status := <-held; status != 503 {
+	if status := status(); status != 503 {
 		t.Errorf("a third body of one address: %d", status)
 	}
 	for i := range 14 {
@@ -202,12 +215,12 @@ func TestReceiving(t *testing.T) {
 		<-begin
 	}
 	slow("198.51.100.99:1")
-	if status := <-held; status != 503 {
+	if status := status(); status != 503 {
 		t.Errorf("a seventeenth body: %d", status)
 	}
-	close(hold)
+	release()
 	for range 16 {
-		if status := <-held; status != 400 {
+		if status := status(); status != 400 {
 			t.Errorf("a body that ends: %d", status)
 		}
 	}
