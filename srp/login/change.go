@@ -154,6 +154,39 @@ func (s *Service) edit(ctx context.Context, of *Session, f func(w Writer, a *acc
 	})
 }
 
+// Fresh is how old a session may be that stands for a proof, with protocols that
+// know no other.
+const Fresh = 10 * time.Minute
+
+// fresh is the handshake that a session stands for, if the password was proved for
+// it a short time ago.
+func (s *Service) fresh(from Requester, of *Session) (*handshake, error) {
+	if of.How != "password" || s.config.Now().Sub(of.Created) > Fresh {
+		return nil, ErrDenied
+	}
+	return &handshake{name: of.Name, from: from, account: of.Generation}, nil
+}
+
+// ChangePasswordFresh is ChangePassword for protocols that cannot prove a password
+// again: the session must be Fresh.
+func (s *Service) ChangePasswordFresh(ctx context.Context, from Requester, of *Session, c *Change) (*Grant, error) {
+	h, err := s.fresh(from, of)
+	if err != nil {
+		return nil, err
+	}
+	return s.replace(ctx, h, nil, c, "password changed", "password")
+}
+
+// DeleteFresh is Delete for protocols that cannot prove a password again: the
+// session must be Fresh.
+func (s *Service) DeleteFresh(ctx context.Context, from Requester, of *Session) error {
+	h, err := s.fresh(from, of)
+	if err != nil {
+		return err
+	}
+	return s.remove(ctx, h)
+}
+
 // Delete ends an account, for who proves its password: verifiers, backups and
 // sessions are erased, its name is not given out for a while, and its label gets a
 // closed record. If that cannot be published, the account stays as it is.
@@ -165,6 +198,10 @@ func (s *Service) Delete(ctx context.Context, from Requester, of *Session, p *Pr
 	if h.name != of.Name {
 		return ErrDenied
 	}
+	return s.remove(ctx, h)
+}
+
+func (s *Service) remove(ctx context.Context, h *handshake) error {
 	if s.config.Closer != nil {
 		if err := s.config.Closer.Close(ctx, h.name); err != nil {
 			return err
