@@ -58,11 +58,17 @@ func (d *Directory) serve(snap Snapshot) (servedHead, error) {
 
 // ErrNoAuditorHead is a log in mode ThirdPartyAuditing that waits for its auditor:
 // without a head of that there are no answers. It is a problem.ErrUnavailable.
-var ErrNoAuditorHead = fmt.Errorf("%w: the auditor has not signed a head", problem.ErrUnavailable)
+var ErrNoAuditorHead error = waits("the auditor has not signed a head")
 
 // ErrNotAudited is an update that is committed, in an entry that may not be served
 // yet: the auditor is behind. It is a problem.ErrUnavailable.
-var ErrNotAudited = fmt.Errorf("%w: the update is committed; the auditor has not seen it yet", problem.ErrUnavailable)
+var ErrNotAudited error = waits("the update is committed; the auditor has not seen it yet")
+
+// waits is what keeps a log from answering, in words that need no others.
+type waits string
+
+func (w waits) Error() string { return string(w) }
+func (w waits) Unwrap() error { return problem.ErrUnavailable }
 
 // noAuditorHead names the cause.
 func noAuditorHead(period *Period) error {

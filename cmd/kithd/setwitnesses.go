@@ -163,7 +163,8 @@ func addWitness(d *provider.Document, text string) error {
 	if address == "" {
 		return usage(fmt.Errorf("--witness %q has no address", text), "it is VKEY=URL, as witness.example+0a1b2c3d+BASE64=https://witness.example")
 	}
-	if err := cosign.Check(cosign.Targets{List: []cosign.Target{{Role: cosign.RoleWitness, Name: key, Key: key, Address: address}}}); err != nil {
+	name, _, _ := strings.Cut(key, "+")
+	if err := cosign.Check(cosign.Targets{List: []cosign.Target{{Role: cosign.RoleWitness, Name: name, Key: key, Address: address}}}); err != nil {
 		return usage(err, "a witness's operator publishes its key, and where it takes checkpoints")
 	}
 	w := provider.Witness{Key: key, Address: address}

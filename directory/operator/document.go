@@ -97,11 +97,11 @@ func PrepareDocument(dir string, now time.Time, life time.Duration, change func(
 			return nil, err
 		}
 	}
-	if err := cosign.Check(cosign.TargetsOf(&revised)); err != nil {
-		return nil, err
-	}
 	payload, err := revised.Encode()
 	if err != nil {
+		return nil, err
+	}
+	if err := cosign.Check(cosign.TargetsOf(&revised)); err != nil {
 		return nil, err
 	}
 	envelope, err := provider.Sign(payload, roots...)
