@@ -58,12 +58,12 @@ func (f *follower) compare(ctx context.Context) error {
 }
 
 // server serves everything that there is to see.
-func (f *follower) server() (*http.Server, error) {
+func (f *follower) server(trustProxy bool) (*http.Server, error) {
 	registry := daemon.NewRegistry()
 	if err := registry.Register(newMetrics(f.watches)); err != nil {
 		return nil, err
 	}
-	c := httpapi.Config{Gossip: f.desks, Evidence: httpapi.Files(f.watches), Health: f.health.Err, Registry: registry, Logger: f.logger}
+	c := httpapi.Config{Gossip: f.desks, Evidence: httpapi.Files(f.watches), Health: f.health.Err, Registry: registry, TrustProxy: trustProxy, Logger: f.logger}
 	logs := make([]witness.Log, len(f.watches))
 	for i, w := range f.watches {
 		logs[i] = w

@@ -82,6 +82,7 @@ keeps it, and stays to hand it on, as with --stay.`,
 	f.StringVar(&o.listen.Address, "listen", "", "`ADDRESS` for metrics, health, add-checkpoint and the rest (default: none)")
 	f.StringVar(&o.listen.CertFile, "tls-cert", "", "`FILE` with the certificate chain, PEM")
 	f.StringVar(&o.listen.KeyFile, "tls-key", "", "`FILE` with the certificate's key, PEM")
+	f.BoolVar(&o.listen.BehindProxy, "behind-proxy", false, "serve plain http beyond loopback, to a proxy that speaks TLS and sets X-Forwarded-For")
 	f.StringVar(&o.log.Format, "log-format", "text", "form of the log: text or json")
 	f.StringVar(&o.log.Level, "log-level", "info", "what is logged: debug, info, warn or error")
 	return cmd
@@ -134,16 +135,18 @@ func (p *program) follows(ctx context.Context, o *runOptions) error {
 	defer f.peers.Close()
 	parts := []func(context.Context) error{f.follow, f.compare, f.peers.Run}
 	if o.listen.Address != "" {
-		o.listen.MaxConnections, o.listen.MaxPerAddress = httpapi.MaxConnections, httpapi.MaxPerAddress
+		if o.listen.MaxConnections = httpapi.MaxConnections; !o.listen.BehindProxy {
+			o.listen.MaxPerAddress = httpapi.MaxPerAddress
+		}
 		ln, err := daemon.Listen(ctx, o.listen)
 		if errors.Is(err, daemon.ErrPlain) {
-			return usage(err, "give --tls-cert and --tls-key")
+			return usage(err, "give --tls-cert and --tls-key, or put a proxy that speaks TLS in front and say --behind-proxy")
 		}
 		if err != nil {
 			return err
 		}
 		defer ln.Close()
-		server, err := f.server()
+		server, err := f.server(o.listen.BehindProxy)
 		if err != nil {
 			return err
 		}
