@@ -125,6 +125,9 @@ func (w *Watch) loadFindings() error {
 		if r.Finding == nil {
 			continue
 		}
+		if r.File != "" { // the folder may have been moved
+			r.File = filepath.Join(w.EvidenceFolder(), filepath.Base(r.File))
+		}
 		w.findings = append(w.findings, *r.Finding)
 		w.expectAlerts(r.ID)
 		if r.Proved && r.Final {

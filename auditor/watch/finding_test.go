@@ -203,6 +203,12 @@ func TestTheSameIsFoundOnce(t *testing.T) {
 	if files, err := os.ReadDir(filepath.Join(dir, evidenceFolder)); err != nil || len(files) != 1 {
 		t.Errorf("%d files, %v", len(files), err)
 	}
+	moved := dir + "-moved"
+	must(t, os.Rename(dir, moved))
+	watch := w.open(moved, nil)
+	if b, err := watch.Evidence(watch.Findings()[0].ID); err != nil || len(b) == 0 {
+		t.Errorf("%d bytes, %v", len(b), err)
+	}
 }
 
 // TestFutureIsNotSigned: an entry ahead of the clock is a finding, and nothing is

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"math/rand/v2"
 	"net/http"
 	"os"
 	"os/exec"
@@ -8,9 +9,11 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/kith-kt/kith/auditor/watch"
 	"github.com/kith-kt/kith/directory/operator"
 )
 
@@ -96,6 +99,39 @@ func TestKilled(t *testing.T) {
 	w.fine(&v, "audit", "--data", dir)
 	if v.From+v.Entries != v.Head.Size || v.Head.Size < 300 || v.From != 0 && v.From != 256 {
 		t.Errorf("%+v", v)
+	}
+}
+
+// TestKilledAnywhere: killed again and again, whenever, nothing is lost or there twice.
+func TestKilledAnywhere(t *testing.T) {
+	w := newWorld(t, operator.Options{})
+	dir := filepath.Join(t.TempDir(), "auditor")
+	w.publish("a", 20)
+	w.fine(new(initView), "init", "--provider", w.server.URL, "--data", dir)
+	rounds := 8
+	if testing.Short() {
+		rounds = 2
+	}
+	for i := range rounds {
+		w.publish(strconv.Itoa(i), 60)
+		cmd := exec.Command(os.Args[0], "run", "--data", dir, "--poll", "1ms")
+		cmd.Env = append(os.Environ(), asProgram+"=1")
+		must(t, cmd.Start())
+		time.Sleep(time.Duration(rand.IntN(120)) * time.Millisecond) // whenever
+		must(t, cmd.Process.Kill())
+		_ = cmd.Wait()
+	}
+	var v auditView
+	w.fine(&v, "audit", "--data", dir)
+	if v.From+v.Entries != v.Head.Size || v.Head.Size < uint64(60*rounds) {
+		t.Errorf("%+v", v)
+	}
+	watched, err := watch.Open(t.Context(), watch.Options{Dir: dir})
+	must(t, err)
+	defer watched.Close()
+	must(t, watched.Archive().Check(t.Context()))
+	if n := watched.Archive().Size(); n != v.Head.Size || len(watched.Findings()) != 0 {
+		t.Errorf("an archive of %d, findings %+v", n, watched.Findings())
 	}
 }
 
