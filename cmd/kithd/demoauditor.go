@@ -186,7 +186,7 @@ func (s *stage) carolIsServed(ctx context.Context) error {
 			return false, nil
 		}
 		state := carol.client.State()
-		return err == nil && state.Covered().Size >= state.Head().Tree.TreeSize, err
+		return err == nil && state.Covered() != nil && state.Covered().Size >= state.Head().Tree.TreeSize, err
 	})
 }
 
