@@ -60,7 +60,7 @@ func run(ctx context.Context, args []string) error {
 	case "cosign":
 		return cosign(args[1], verifier)
 	}
-	return fmt.Errorf("%s?", args[0])
+	return fmt.Errorf("no such command: %s", args[0])
 }
 
 // check has Tessera compute the whole tree again.
