@@ -158,7 +158,7 @@ func (d *Desk) Answer(s *gossip.Sighting, source string) (*gossip.Answer, error)
 		}
 	}
 	answer.Cosigned = d.view.Cosigned()
-	if answer.Evidence = d.evidence(); answer.Evidence != nil {
+	if answer.Evidence = d.evidence(false); answer.Evidence != nil {
 		answer.Verdict = gossip.Contradicts
 	}
 	return answer, nil
@@ -231,7 +231,7 @@ const (
 // compare holds one verified thing against the archive, or keeps it for later.
 func (d *Desk) compare(l *log, now *audited, s *seen) (Outcome, *evidence.Evidence, error) {
 	if s.size > now.signed.Size {
-		if s.document = d.keep(s.document); s.document == nil {
+		if s.document = d.keep(l, s.document); s.document == nil {
 			d.pool.dropped++
 			return Ahead, nil, nil
 		}
@@ -347,7 +347,7 @@ func (d *Desk) hand(l *log, file []byte) error {
 	if err := verdict.Concerns(l.pinned.Document); err != nil {
 		return fmt.Errorf("%w: %w", ErrEvidence, err)
 	}
-	if d.evidence() != nil {
+	if d.evidence(true) != nil {
 		return nil // one is enough, and more of it would fill the disk
 	}
 	finding, err := d.court.Convict(file)
@@ -359,16 +359,28 @@ func (d *Desk) hand(l *log, file []byte) error {
 	return nil
 }
 
-// evidence returns what the provider was caught at, nil if it was not.
-func (d *Desk) evidence() []byte {
-	for _, f := range d.court.Findings() {
+// evidence returns what the provider was caught at, nil if it was not: what is proved,
+// or else, unless proved is asked for, what this auditor attests.
+func (d *Desk) evidence(proved bool) []byte {
+	findings := d.court.Findings()
+	for _, f := range findings {
+		if f.Final && f.Proved {
+			if file, err := d.court.Evidence(f.ID); err == nil && file != nil {
+				return file
+			}
+		}
+	}
+	if d.convicted != nil || proved {
+		return d.convicted
+	}
+	for _, f := range findings {
 		if f.Final {
 			if file, err := d.court.Evidence(f.ID); err == nil && file != nil {
 				return file
 			}
 		}
 	}
-	return d.convicted
+	return nil
 }
 
 func (d *Desk) suspect(text string) {
@@ -393,11 +405,11 @@ func (d *Desk) Believe(file []byte) error {
 	return d.hand(l, file)
 }
 
-// Convicted reports whether there is evidence against the provider.
+// Convicted reports whether the provider is convicted: there is evidence that proves it.
 func (d *Desk) Convicted() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.evidence() != nil
+	return d.evidence(true) != nil
 }
 
 // Advance compares what was ahead of the audit and is reached by now.
@@ -467,12 +479,21 @@ func (d *Desk) Run(ctx context.Context, interval time.Duration) error {
 }
 
 // keep returns the envelope of a document that the log's root keys signed, one copy of
-// each. Other documents than ours are few; nil: there are too many.
-func (d *Desk) keep(envelope []byte) []byte {
+// each. There is always room for the pinned one. Other documents are few, and forgotten
+// with what waits under them; nil: there are too many.
+func (d *Desk) keep(l *log, envelope []byte) []byte {
+	if bytes.Equal(envelope, l.envelope) {
+		return l.envelope
+	}
 	for _, e := range d.envelopes {
 		if bytes.Equal(e, envelope) {
 			return e
 		}
+	}
+	if len(d.envelopes) == maxEnvelopes {
+		d.envelopes = slices.DeleteFunc(d.envelopes, func(e []byte) bool {
+			return !slices.ContainsFunc(d.pool.list, func(s *seen) bool { return &s.document[0] == &e[0] })
+		})
 	}
 	if len(d.envelopes) == maxEnvelopes {
 		return nil

@@ -183,13 +183,14 @@ func (p *Peers) exchange(ctx context.Context, one *peer, d *Desk) (s PeerStatus)
 		return s
 	}
 	s.Size = answer.Size
+	also := ""
 	if len(answer.Evidence) > 0 {
-		if err := d.Believe(answer.Evidence); err != nil {
-			s.Says = "sent evidence that does not hold: " + plain(err)
+		err := d.Believe(answer.Evidence)
+		if err == nil {
+			s.Says = "sent evidence against the provider, which holds"
 			return s
 		}
-		s.Says = "sent evidence against the provider, which holds"
-		return s
+		also = "; it sent evidence that does not hold: " + plain(err) // and its archive may show more
 	}
 	if d.Convicted() {
 		s.Says = "was told of the evidence"
@@ -198,7 +199,7 @@ func (p *Peers) exchange(ctx context.Context, one *peer, d *Desk) (s PeerStatus)
 	mirror := one.feed.Mirror(d.Domain())
 	if envelope, err := mirror.Document(ctx); err == nil {
 		if err := d.HoldDocument(envelope); err != nil {
-			s.Says = "could not be compared: " + plain(err)
+			s.Says = "could not be compared: " + plain(err) + also
 			return s
 		}
 	}
@@ -209,9 +210,10 @@ func (p *Peers) exchange(ctx context.Context, one *peer, d *Desk) (s PeerStatus)
 	case outcome == Contradicts:
 		s.Says = fmt.Sprintf("was shown another log, of %d entries", size)
 	default:
-		s.Agrees = true
+		s.Agrees = also == ""
 		s.Says = fmt.Sprintf("agrees; it audited %d entries", size)
 	}
+	s.Says += also
 	s.Size = max(size, answer.Size)
 	return s
 }
@@ -233,6 +235,13 @@ func ask(ctx context.Context, f *feed.Feed, s *gossip.Sighting) (*gossip.Answer,
 		return nil, err
 	}
 	return gossip.ParseAnswer(b)
+}
+
+func entries(n uint64) string {
+	if n == 1 {
+		return "1 entry"
+	}
+	return fmt.Sprintf("%d entries", n)
 }
 
 // plain is an error as people read it, in few words: some of it may be a stranger's.

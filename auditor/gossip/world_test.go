@@ -212,7 +212,7 @@ func (b *branch) Convict(file []byte) (watch.Finding, error) {
 		return watch.Finding{}, err
 	}
 	b.convicts = append(b.convicts, file)
-	return watch.Finding{Final: true}, nil
+	return watch.Finding{Final: true, Proved: true}, nil
 }
 
 func (b *branch) Findings() []watch.Finding {
@@ -220,7 +220,7 @@ func (b *branch) Findings() []watch.Finding {
 	defer b.mu.Unlock()
 	out := make([]watch.Finding, len(b.convicts))
 	for i := range out {
-		out[i] = watch.Finding{ID: fmt.Sprint(i), Final: true}
+		out[i] = watch.Finding{ID: fmt.Sprint(i), Final: true, Proved: true}
 	}
 	return out
 }
