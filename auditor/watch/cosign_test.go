@@ -116,7 +116,7 @@ func TestCosigningFindsForks(t *testing.T) {
 			t.Fatalf("size %d: %q, %v", size, line, err)
 		}
 		v := verdict(t, watch, m.Finding)
-		if size == 30 && v.Kind != evidence.TwoCheckpoints || size == 25 && v.Claim != evidence.Unjoined {
+		if size == 30 && v.Kind != evidence.TwoCheckpoints || size == 25 && v.Kind != evidence.CheckpointsDiverge {
 			t.Errorf("size %d: %+v", size, v)
 		}
 		if _, err := watch.Pass(t.Context()); err == nil {

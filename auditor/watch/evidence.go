@@ -26,7 +26,7 @@ const maxServed = 24 << 10
 // else a statement of this auditor; nil if even that cannot be made.
 func (w *Watch) evidenceOf(ctx context.Context, m *pass.Misbehaviour) (*evidence.Evidence, *evidence.Verdict) {
 	c := &casebook{Watch: w, ctx: ctx, m: m}
-	for _, try := range []func() (*evidence.Evidence, error){c.twoCheckpoints, c.twoLeaves, c.removal, c.entry} {
+	for _, try := range []func() (*evidence.Evidence, error){c.twoCheckpoints, c.twoLeaves, c.diverge, c.removal, c.entry} {
 		e, err := try()
 		if err != nil {
 			w.o.Logger.Debug("not proved so", "domain", w.domain(), "error", err.Error())
@@ -97,6 +97,28 @@ func (c *casebook) twoLeaves() (*evidence.Evidence, error) {
 	}
 	note, size := c.known()
 	return TwoLeaves(c.envelope, note, size, c.archive.Hashes(), c.m.Checkpoint, signed.Size, c.served(signed))
+}
+
+// diverge shows that what was audited is not the continuation of a smaller checkpoint.
+// It asks nothing of the provider, who need not show what stands under that.
+func (c *casebook) diverge() (*evidence.Evidence, error) {
+	signed, err := c.signed()
+	if err != nil {
+		return nil, err
+	}
+	note, size := c.known()
+	if signed.Size == 0 || signed.Size >= size {
+		return nil, errNotSo
+	}
+	here, err := c.archive.Checkpoint(signed.Size)
+	if err != nil {
+		return nil, err
+	}
+	proof, err := c.archive.Consistency(signed.Size, size)
+	if err != nil {
+		return nil, err
+	}
+	return evidence.NewCheckpointsDiverge(c.envelope, c.m.Checkpoint, note, here.Root, proof)
 }
 
 // TwoLeaves returns evidence that under two signed checkpoints, as served, two

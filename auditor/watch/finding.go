@@ -18,8 +18,9 @@ import (
 	"github.com/kith-kt/kith/proto/evidence"
 )
 
-// maxFindings bounds the findings of a folder. Beyond it nothing more is written:
-// a provider that does wrong in a thousand ways has been found out.
+// maxFindings bounds the findings of a folder. Beyond it nothing more is written but
+// the proof that ends the Watch: what a provider does before, be it a thousand things
+// that only this auditor can attest, must not keep it from being convicted.
 const maxFindings = 1000
 
 // A Finding is something that a provider did wrong, as this auditor saw it.
@@ -183,7 +184,7 @@ func (w *Watch) note(e *evidence.Evidence, v *evidence.Verdict, f Finding, parts
 		}
 		return known
 	}
-	if len(w.findings) >= maxFindings {
+	if len(w.findings) >= maxFindings && !(f.Final && f.Proved) {
 		return f
 	}
 	if e != nil {

@@ -526,3 +526,28 @@ func TestFindingsAreBounded(t *testing.T) {
 		t.Error("one more was kept")
 	}
 }
+
+// TestProofIsKeptBesideMuch: however much there is already, what ends the watch is
+// kept, with its evidence, and is not forgotten.
+func TestProofIsKeptBesideMuch(t *testing.T) {
+	w := newWorld(t, nil).fill(30)
+	dir := w.init(nil)
+	watch := w.open(dir, nil)
+	passes(t, watch)
+	for i := range maxFindings {
+		watch.note(nil, nil, Finding{Kind: KindStale}, []byte(fmt.Sprint(i)))
+	}
+	e, err := evidence.NewTwoCheckpoints(w.envelope, w.checkpoint(30), fork(t, 12, 30).checkpoint(30))
+	must(t, err)
+	file, err := e.Append(nil)
+	must(t, err)
+	f, err := watch.Convict(file)
+	if err != nil || f.File == "" {
+		t.Errorf("%+v, %v", f, err)
+	}
+	must(t, watch.Close())
+	watch = w.open(dir, nil)
+	if m, ok := errors.AsType[*Misbehaved](watch.Misbehaved()); !ok {
+		t.Errorf("forgotten: %+v", m)
+	}
+}
