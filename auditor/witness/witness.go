@@ -28,6 +28,12 @@ const (
 	DefaultConcurrency = 16
 )
 
+// What askers can take before it is known that a log has signed what they send.
+const (
+	receivers = 16              // requests that are received, for each that is answered
+	sending   = 5 * time.Second // to send one
+)
+
 // A Log is one log that is audited: a *watch.Watch.
 type Log interface {
 	Log() *pass.Log
@@ -42,14 +48,15 @@ type Log interface {
 // Options bound what askers can take. The zero value is good.
 type Options struct {
 	Wait        time.Duration // for entries that are not audited yet; 0: DefaultWait
-	Concurrency int           // requests at one time; 0: DefaultConcurrency
+	Concurrency int           // requests that are answered at one time; 0: DefaultConcurrency
 	Logger      *slog.Logger  // nil: nothing is logged
 }
 
 type handler struct {
-	logs  map[string]Log // by origin
-	o     Options
-	slots chan struct{}
+	logs      map[string]Log // by origin
+	o         Options
+	receiving chan struct{}
+	slots     chan struct{}
 }
 
 // New returns the handler of add-checkpoint for logs of different origins.
@@ -63,7 +70,7 @@ func New(logs []Log, o Options) http.Handler {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	h := &handler{map[string]Log{}, o, make(chan struct{}, o.Concurrency)}
+	h := &handler{map[string]Log{}, o, make(chan struct{}, receivers*o.Concurrency), make(chan struct{}, o.Concurrency)}
 	for _, l := range logs {
 		h.logs[l.Log().Verifier.Origin()] = l
 	}
@@ -72,14 +79,11 @@ func New(logs []Log, o Options) http.Handler {
 
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "no-store")
-	select {
-	case h.slots <- struct{}{}:
-		defer func() { <-h.slots }()
-	default:
+	b, err := h.receive(w, r)
+	if errors.Is(err, errBusy) {
 		decline(w, http.StatusServiceUnavailable, "too many ask at once")
 		return
 	}
-	b, err := io.ReadAll(http.MaxBytesReader(w, r.Body, int64(checkpoint.MaxAddCheckpoint)))
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		decline(w, http.StatusRequestEntityTooLarge, "more than "+strconv.Itoa(checkpoint.MaxAddCheckpoint)+" bytes")
 		return
@@ -108,6 +112,13 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		decline(w, http.StatusBadRequest, "the old size is greater than that of the checkpoint")
 		return
 	}
+	select { // only now: strangers have nothing that a log has signed, and must not keep it out
+	case h.slots <- struct{}{}:
+		defer func() { <-h.slots }()
+	default:
+		decline(w, http.StatusServiceUnavailable, "too many ask at once")
+		return
+	}
 	line, err := h.cosign(r.Context(), log, a, signed)
 	if err != nil {
 		h.refuse(w, err, string(origin))
@@ -115,6 +126,25 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	_, _ = w.Write(line)
+}
+
+var errBusy = errors.New("too many requests at one time")
+
+// receive reads a request, which takes its sender little time.
+func (h *handler) receive(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	select {
+	case h.receiving <- struct{}{}:
+		defer func() { <-h.receiving }()
+	default:
+		return nil, errBusy
+	}
+	connection := http.NewResponseController(w) // which has deadlines of its own where it has none of these
+	_ = connection.SetReadDeadline(time.Now().Add(sending))
+	b, err := io.ReadAll(http.MaxBytesReader(w, r.Body, int64(checkpoint.MaxAddCheckpoint)))
+	if err == nil {
+		_ = connection.SetReadDeadline(time.Time{}) // all is sent, and who waits is not cut off
+	}
+	return b, err
 }
 
 // cosign lets the log be audited that far, and cosigns. A size that is not the one

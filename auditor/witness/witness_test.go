@@ -303,3 +303,27 @@ func TestEndlessBody(t *testing.T) {
 		t.Errorf("status %d after %d bytes", w.Code, body.sent)
 	}
 }
+
+// TestSlowStrangers: those who send nothing keep nobody out.
+func TestSlowStrangers(t *testing.T) {
+	l := newLog(t, "example.org/log", "a", 20)
+	d := newDesk(l)
+	d.audited = 20
+	url := serve(t, Options{Concurrency: 2}, d)
+	for range 3 {
+		r, w := io.Pipe()
+		defer w.Close()
+		go func() {
+			if resp, err := http.Post(url, "text/plain", r); err == nil {
+				resp.Body.Close()
+			}
+		}()
+		_, err := w.Write([]byte("old 0\n"))
+		must(t, err)
+	}
+	for range 20 {
+		if status, _, text := post(t, url, bytes.NewReader(l.request(0, 20))); status == http.StatusServiceUnavailable {
+			t.Fatalf("status %d: %s", status, text)
+		}
+	}
+}
