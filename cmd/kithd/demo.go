@@ -136,5 +136,5 @@ func (s *storyteller) end(o *outcome) {
 	}
 	fmt.Fprintf(s.w, "\n%d keys published, %d answers verified, %d of %d attacks refused.\n",
 		o.Published, o.Verified, refused, len(o.Attacks))
-	fmt.Fprintln(s.w, "\nNext: run a provider of your own with kithd init and kithd serve,\nand look keys up with kith use and kith lookup. See README.md.")
+	fmt.Fprintln(s.w, "\nNext: see who notices what a provider does to all its users, with kithd demo --attacks;\nor run a provider of your own with kithd init and kithd serve, and look keys up with\nkith use and kith lookup. See README.md.")
 }
