@@ -41,7 +41,7 @@ func TestOperateNamesEverySetting(t *testing.T) {
 	}
 	commands(t, "cmd/kithd/*.go", func(name string) { expect("command", name) })
 	metrics := 0
-	for _, pattern := range []string{"directory/operator/*.go", "directory/httpapi/*.go"} {
+	for _, pattern := range []string{"directory/operator/*.go", "directory/httpapi/*.go", "directory/cosign/*.go"} {
 		literals(t, pattern, func(s string) {
 			if metricName.MatchString(s) {
 				metrics++
