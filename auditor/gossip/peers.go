@@ -206,12 +206,12 @@ func (p *Peers) exchange(ctx context.Context, one *peer, d *Desk) (s PeerStatus)
 	size, outcome, err := d.Hold(ctx, mirror, s.Address)
 	switch {
 	case err != nil:
-		s.Says = fmt.Sprintf("audited %d entries; its archive could not be compared: %s", answer.Size, plain(err))
+		s.Says = fmt.Sprintf("audited %s; its archive could not be compared: %s", entries(answer.Size), plain(err))
 	case outcome == Contradicts:
-		s.Says = fmt.Sprintf("was shown another log, of %d entries", size)
+		s.Says = "was shown another log, of " + entries(size)
 	default:
 		s.Agrees = also == ""
-		s.Says = fmt.Sprintf("agrees; it audited %d entries", size)
+		s.Says = "agrees; it audited " + entries(size)
 	}
 	s.Says += also
 	s.Size = max(size, answer.Size)

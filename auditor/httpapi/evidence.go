@@ -2,8 +2,10 @@ package httpapi
 
 import (
 	"encoding/json"
+	"errors"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/go-chi/chi/v5"
@@ -23,7 +25,12 @@ type evidenceView struct {
 	Fingerprint string `json:"fingerprint"`
 	Entry       uint64 `json:"entry"`
 	Text        string `json:"text"` // one sentence
+	// Update is the file beside, with the update that the evidence has no room for.
+	Update string `json:"update,omitempty"`
 }
+
+// besides is what follows the name of a file in that of the file beside it.
+const besides = ".update"
 
 // An evidenceCache keeps what was found of a file: files never change.
 type evidenceCache struct {
@@ -82,11 +89,18 @@ func (h *handler) judge(name string) (evidenceView, error) {
 	if err != nil {
 		return evidenceView{}, err
 	}
+	var beside string
 	verdict, err := e.Verify()
+	if errors.Is(err, evidence.ErrMissing) {
+		beside = name + besides
+		if e.Detached, err = h.config.Evidence.Read(beside); err == nil {
+			verdict, err = e.Verify()
+		}
+	}
 	if err != nil {
 		return evidenceView{}, err
 	}
-	v := evidenceView{name, verdict.Kind.String(), verdict.Proved, verdict.Domain, verdict.Fingerprint.String(), verdict.Entry, verdict.Text}
+	v := evidenceView{name, verdict.Kind.String(), verdict.Proved, verdict.Domain, verdict.Fingerprint.String(), verdict.Entry, verdict.Text, beside}
 	if h.files.known == nil {
 		h.files.known = map[string]evidenceView{}
 	}
@@ -101,7 +115,11 @@ func (h *handler) evidence(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if !slices.Contains(names, name) {
+	if of, ok := strings.CutSuffix(name, besides); ok && slices.Contains(names, of) {
+		if v, err := h.judge(of); err != nil || v.Update != name {
+			return errNoPath
+		}
+	} else if !slices.Contains(names, name) {
 		return errNoPath
 	}
 	file, err := h.config.Evidence.Read(name)

@@ -37,7 +37,8 @@ type Gossip interface {
 type Evidence interface {
 	// Names returns the names of the files.
 	Names() ([]string, error)
-	// Read returns the file of a name that Names returned.
+	// Read returns the file of a name that Names returned, or, with ".update"
+	// after the name, the file beside it.
 	Read(name string) ([]byte, error)
 }
 
@@ -138,7 +139,7 @@ func (h *handler) routes() *chi.Mux {
 	mux.Get("/p/{domain}/log/tile/*", h.serve("tile", reads, h.tile))
 	mux.Get("/p/{domain}/heads", h.serve("heads", reads, h.heads))
 	if h.config.AddCheckpoint != nil {
-		mux.Post("/add-checkpoint", h.serve("add-checkpoint", sightings, func(w http.ResponseWriter, r *http.Request) error {
+		mux.Post("/add-checkpoint", h.serve("add-checkpoint", reads, func(w http.ResponseWriter, r *http.Request) error {
 			h.config.AddCheckpoint.ServeHTTP(w, r)
 			return nil
 		}))

@@ -3,7 +3,9 @@ package httpapi
 import (
 	"encoding/hex"
 	"fmt"
+	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/kith-kt/kith/auditor/gossip"
 	"github.com/kith-kt/kith/auditor/watch"
@@ -76,10 +78,14 @@ func (all Files) Names() (names []string, err error) {
 
 // Read implements Evidence.
 func (all Files) Read(name string) ([]byte, error) {
+	of, beside := strings.CutSuffix(name, besides)
 	for _, w := range all {
 		for _, f := range w.Findings() {
-			if fileOf(f) != name {
+			if fileOf(f) != of {
 				continue
+			}
+			if beside {
+				return os.ReadFile(f.File + besides)
 			}
 			if b, err := w.Evidence(f.ID); b != nil || err != nil {
 				return b, err
