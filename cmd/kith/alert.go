@@ -42,7 +42,7 @@ func (s *session) alerts(ctx context.Context, name string) []alert {
 			s.p.say("%s: version %d was published by another of your devices: %s", label.Display(name), version, names(l.Record.Keys))
 			continue
 		}
-		a := s.alert(name, version, l, err)
+		a := s.alert(ctx, name, version, l, err)
 		a.File = s.notMine(ctx, name, version)
 		foreign = append(foreign, a)
 	}
@@ -59,6 +59,17 @@ func (s *session) glance(ctx context.Context, name string, version uint32) (*cli
 	return client.New(s.config(s.client.State(), nil)).Lookup(ctx, name, client.Options{Version: &version})
 }
 
+// strangersProof returns a proof of a version as somebody gets it who never saw the
+// log, nil if that does not show the same.
+func (s *session) strangersProof(ctx context.Context, name string, version uint32, l *client.Lookup) []byte {
+	c := client.New(s.config(client.NewState(s.log), nil))
+	stranger, _ := c.Lookup(ctx, name, client.Options{Version: &version})
+	if stranger == nil || stranger.Found == nil || stranger.Found.Commitment != l.Found.Commitment {
+		return nil
+	}
+	return stranger.Saved
+}
+
 // mine reports whether the user's account key signed a record.
 func (s *session) mine(l *client.Lookup) bool {
 	a, err := s.ring.Account(l.Label)
@@ -69,7 +80,7 @@ func (s *session) mine(l *client.Lookup) bool {
 	return *l.Record.Account == record.KeyOf(a.Key()) || next != nil && *l.Record.Account == record.KeyOf(next)
 }
 
-func (s *session) alert(name string, version uint32, l *client.Lookup, err error) alert {
+func (s *session) alert(ctx context.Context, name string, version uint32, l *client.Lookup, err error) alert {
 	a := alert{Label: name, Version: version, Keys: []string{}}
 	text := fmt.Sprintf("a key you did not publish appeared for %s: version %d", label.Display(name), version)
 	var evidence []byte
@@ -96,6 +107,11 @@ func (s *session) alert(name string, version uint32, l *client.Lookup, err error
 		evidence = m.Evidence
 	default:
 		text += ", of which nothing more can be learnt: " + plain(err)
+	}
+	if err == nil { // such that it rests on nothing that only this user knows
+		if b := s.strangersProof(ctx, name, version, l); b != nil {
+			evidence = b
+		}
 	}
 	if evidence == nil {
 		saved := &client.Saved{Provider: s.envelope, Log: s.log, Prior: alone(s.client.State(), name)}

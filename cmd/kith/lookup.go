@@ -121,7 +121,7 @@ func (q *lookup) run(ctx context.Context, s *session, typed string) error {
 	s.p.explain(l)
 	compared, known := s.compare(l)
 	if q.proof != "" && l.Found != nil {
-		if err := s.p.write(q.proof, l.Saved, 0o600); err != nil {
+		if err := s.saveProof(ctx, q.proof, name, options.Version, l); err != nil {
 			return fmt.Errorf("the proof was not saved: %w", err)
 		}
 		s.p.say("the proof is in %s; check it with: kith verify %s", q.proof, q.proof)
@@ -157,6 +157,21 @@ func (q *lookup) run(ctx context.Context, s *session, typed string) error {
 		return e
 	}
 	return err
+}
+
+// saveProof writes a proof of what was found that rests on nothing: asked as
+// somebody asks who never saw the log. One that rests on what this user has
+// verified before would be believed by nobody else.
+func (s *session) saveProof(ctx context.Context, path, name string, version *uint32, l *client.Lookup) error {
+	c := client.New(s.config(client.NewState(s.log), nil))
+	stranger, err := c.Lookup(ctx, name, client.Options{Version: version})
+	if stranger == nil || stranger.Found == nil {
+		return err
+	}
+	if stranger.Found.Version != l.Found.Version || stranger.Found.Commitment != l.Found.Commitment {
+		return failed("a new version came in between: try again", "version %d was found, and then version %d", l.Found.Version, stranger.Found.Version)
+	}
+	return s.p.write(path, stranger.Saved, 0o600)
 }
 
 // elsewhere says when another provider in the keyring may be the one that knows a label.

@@ -81,7 +81,11 @@ func (p *program) verify(ctx context.Context, path string, expect *provider.Fing
 	if v.Known, err = p.vouch(ctx, saved.Log.Fingerprint(), domain, expect); err != nil {
 		return err
 	}
-	p.say("every proof holds: %s with the log %s", count(v.Exchanges, "exchange"), v.Fingerprint)
+	if v.FirstSeen {
+		p.say("every proof holds: %s with the log %s", count(v.Exchanges, "exchange"), v.Fingerprint)
+	} else {
+		p.say("what was answered fits what is said to have been known before: %s with the log %s", count(v.Exchanges, "exchange"), v.Fingerprint)
+	}
 	if domain != "" {
 		p.say("the log is that of %s, as its provider document says", domain)
 	}
@@ -91,7 +95,8 @@ func (p *program) verify(ctx context.Context, path string, expect *provider.Fing
 	}
 	p.say("it is the log that you know")
 	if !v.FirstSeen {
-		p.warn("it rests on what whoever saved it says that they had verified before, which nobody else can check: if you do not trust them, look it up yourself")
+		return failed("look it up yourself, or ask for a file of kith lookup --save-proof",
+			"%s rests on what whoever saved it says that they had verified before, which could be made up to show anything: what it holds is not shown", path)
 	}
 	if err := p.caught(ctx, saved.Log.Fingerprint()); err != nil {
 		return err
