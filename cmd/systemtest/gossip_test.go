@@ -128,10 +128,14 @@ func (a *auditorProcess) status() auditorStatus {
 	return all.Providers[0]
 }
 
-// reaches waits until the auditor has audited size entries.
+// reaches waits until the auditor has audited size entries, and all is in order.
 func (a *auditorProcess) reaches(size uint64) {
 	a.t.Helper()
-	until(a.t, func() bool { time.Sleep(pause); return a.status().Entries >= size })
+	until(a.t, func() bool {
+		time.Sleep(pause)
+		s := a.status()
+		return s.State == "audited" && s.Entries >= size
+	})
 }
 
 // convicts waits until the auditor has evidence of one of the kinds, which verifies
