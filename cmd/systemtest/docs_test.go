@@ -285,7 +285,7 @@ func documents(t *testing.T) []string {
 	return names
 }
 
-var folderName = regexp.MustCompile(`^(proto|internal|directory|auditor|client|cmd|deploy|docs)(/[a-z-]+)*/?$`)
+var folderName = regexp.MustCompile(`^(proto|internal|srp|directory|auditor|client|messaging|cmd|deploy|docs)(/[a-z-]+)*/?$`)
 
 // TestArchitectureNamesEveryRoom: every package stands in docs/architecture.md,
 // and every folder named there exists.
