@@ -105,6 +105,8 @@ func (w *world) auditing(ts *testscript.TestScript, args []string) error {
 		answer.Verdict, answer.Evidence = gossip.Contradicts, []byte("they did it")
 	case "accuses":
 		answer.Verdict = gossip.Contradicts
+	case "attests-late":
+		answer.Evidence, err = w.late(a.key)
 	case "attests":
 		answer.Verdict = gossip.Contradicts
 		answer.Evidence, err = w.attested(a.key)
@@ -179,7 +181,25 @@ func (w *world) twoHeads() ([]byte, error) {
 	return e.Append(nil)
 }
 
-// attested is a statement of the auditor that the log ran ahead of the clocks.
+// late is a statement of the auditor that the log's feed stood still for a while.
+func (w *world) late(key ed25519.PrivateKey) ([]byte, error) {
+	under, err := evidence.CheckpointOf(w.op.Document(), w.op.Checkpoint())
+	if err != nil {
+		return nil, err
+	}
+	now := uint64(w.now().UnixMilli())
+	st := &evidence.Statement{
+		Observer: key.Public().(ed25519.PublicKey), Name: "auditor.example", Time: now, About: evidence.FeedStalled,
+		Items: []evidence.Item{evidence.ItemCheckpoint{Checkpoint: under}, evidence.ItemAbsent{Path: "/audit/v1/updates?start=0", Since: now - 60000, Attempts: 5}},
+	}
+	e, err := evidence.SignStatement(w.op.Document(), st, func(msg []byte) ([]byte, error) { return ed25519.Sign(key, msg), nil })
+	if err != nil {
+		return nil, err
+	}
+	return e.Append(nil)
+}
+
+// attested is a statement of the auditor that the log served what does not stand in it.
 func (w *world) attested(key ed25519.PrivateKey) ([]byte, error) {
 	head, err := w.head(w.op)
 	if err != nil {

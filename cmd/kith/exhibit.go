@@ -149,11 +149,26 @@ func (s *session) disownVersion(key ed25519.PrivateKey, entry uint64, saved []by
 	return s.verified(file)
 }
 
-// convict keeps an exhibit. If it is proved, or attested by an auditor on whom the
-// user's policy relies, the log is refused from now on. by says where it came from.
+// counts reports whether a verdict is a reason to refuse the log for good: it is proved,
+// or attested by an auditor on whom the user's policy relies. What was late or away, or
+// was by the observer's clock, is none: it passes, the auditor itself goes on with the
+// log after it, and clocks err.
+func (s *session) counts(v *evidence.Verdict) bool {
+	if v.Proved {
+		return true
+	}
+	switch v.Claim {
+	case evidence.StaleHead, evidence.FutureTimestamp, evidence.FeedStalled, evidence.FeedDropped:
+		return false
+	}
+	return s.inForce.Believes(v.Observer)
+}
+
+// convict keeps an exhibit. If it counts, the log is refused from now on. by says where
+// it came from.
 func (s *session) convict(x *exhibit, by string) (path string, refused bool, err error) {
 	v := x.verdict
-	if !v.Proved && !s.inForce.Believes(v.Observer) {
+	if !s.counts(v) {
 		path, err = s.ring.SaveEvidenceFile(v.Kind.String(), x.file)
 	} else {
 		text := v.Text

@@ -63,7 +63,7 @@ const maxUnasked = 100
 func (s *session) convictBy(v *replyView, r *gossip.Reply) {
 	v.Shows, v.Proved = oneLine(printable(r.Verdict.Text)), r.Verdict.Proved
 	x := &exhibit{file: r.Answer.Evidence, verdict: r.Verdict}
-	if !r.Verdict.Proved && !s.inForce.Believes(r.Verdict.Observer) {
+	if !s.counts(r.Verdict) {
 		files, err := s.ring.EvidenceFiles()
 		if err != nil || len(files) >= maxUnasked {
 			s.p.warn("%s attests: %s", nameOfKey(r.Verdict.Observer), v.Shows)
@@ -77,8 +77,16 @@ func (s *session) convictBy(v *replyView, r *gossip.Reply) {
 	}
 	v.Evidence, v.Refused = path, refused
 	if !refused && !r.Verdict.Proved {
-		s.p.warn("%s attests: %s; your policy relies on nobody of that key, so nothing is refused; look at it with: kith verify %s", nameOfKey(r.Verdict.Observer), v.Shows, path)
+		s.p.warn("%s attests: %s; %s, so nothing is refused; look at it with: kith verify %s", nameOfKey(r.Verdict.Observer), v.Shows, s.whyNot(r.Verdict), path)
 	}
+}
+
+// whyNot says why what is attested does not count.
+func (s *session) whyNot(v *evidence.Verdict) string {
+	if s.inForce.Believes(v.Observer) {
+		return "that may pass"
+	}
+	return "your policy relies on nobody of that key"
 }
 
 // keepIncomplete keeps evidence that rests on an update which is too large to be sent

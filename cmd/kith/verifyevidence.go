@@ -103,7 +103,7 @@ func (p *program) concerns(ctx context.Context, v *evidenceView, x *exhibit, exp
 				p.say("you have forgiven it: see kith status")
 				return nil
 			}
-			p.say("it rests on the word of %s; your policy relies on nobody of that key, so nothing is refused", nameOfKey(verdict.Observer))
+			p.say("it rests on the word of %s; %s, so nothing is refused", nameOfKey(verdict.Observer), s.whyNot(verdict))
 		}
 		return nil
 	})
