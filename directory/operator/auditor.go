@@ -52,7 +52,7 @@ func (op *Operator) SetAuditor(ctx context.Context, auditor AuditorConfig, envel
 	change := binary.BigEndian.AppendUint32(nil, uint32(len(settings)))
 	change = append(append(change, settings...), envelope...)
 	// Whoever sees an entry under the new configuration finds it in the document.
-	err = op.sequencer.Reconfigure(ctx, log, map[string][]byte{metaChange: change}, func() { op.document.Store(next) })
+	err = op.sequencer.Reconfigure(ctx, log, map[string][]byte{metaChange: change, metaDocument: envelope}, func() { op.document.Store(next) })
 	if err != nil && !op.begun(change) {
 		return err
 	}

@@ -192,10 +192,11 @@ func TestSetAuditorCutShort(t *testing.T) {
 			}
 		}
 	}
-	// Without a change under way, settings that are not those of the log are refused.
+	// Without a change under way, settings that are not those of the log are refused:
+	// the document is put back, and they are not those of the document.
 	must(t, os.WriteFile(w.path(operator.ConfigFile), old[operator.ConfigFile], 0o644))
 	must(t, os.WriteFile(w.path(operator.DocumentFile), old[operator.DocumentFile], 0o644))
-	if op, err := w.open(operator.OpenOptions{Offline: true}); !errors.Is(err, directory.ErrConfiguration) {
+	if op, err := w.open(operator.OpenOptions{Offline: true}); !errors.Is(err, operator.ErrDocument) {
 		t.Errorf("old settings: %v", err)
 		if err == nil {
 			op.Close()

@@ -126,6 +126,9 @@ func (op *Operator) ReloadDocument() error {
 		next.Version == now.Version && !provider.SameDocument(next.bytes, now.bytes) {
 		return fmt.Errorf("%w: version %d after version %d", provider.ErrRollback, next.Version, now.Version)
 	}
+	if err := op.keepDocument(next); err != nil {
+		return err
+	}
 	op.document.Store(next)
 	op.setCosigners(next)
 	op.warnOfExpiry(next)

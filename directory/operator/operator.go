@@ -127,10 +127,15 @@ func (op *Operator) openStore() (err error) {
 		return err
 	}
 	changed, err := op.finishChange()
-	if err != nil || !changed {
+	if err != nil {
 		return err
 	}
-	return op.loadConfig()
+	if changed {
+		if err := op.loadConfig(); err != nil {
+			return err
+		}
+	}
+	return op.recallDocument()
 }
 
 func (op *Operator) openKeys() error {
@@ -148,6 +153,9 @@ func (op *Operator) openKeys() error {
 	op.log.Store(log)
 	document, err := loadDocument(op.dir, log, op.keys)
 	if err != nil {
+		return err
+	}
+	if err := op.keepDocument(document); err != nil {
 		return err
 	}
 	op.document.Store(document)
@@ -173,7 +181,7 @@ func (op *Operator) openLog() (err error) {
 	op.registerMetrics()
 	op.tokens = directory.NewTokens(metered, o.Now, o.Rand)
 	op.directory, err = directory.NewDirectory(op.sequencer, directory.ReadConfig{
-		Authorizer:   &directory.TokenAuthorizer{Tokens: op.tokens, PublicSearch: op.config.Load().Search == SearchPublic},
+		Authorizer:   op.authorizer(),
 		MaxValue:     op.config.Load().MaxValue,
 		CachedProofs: o.CachedProofs,
 		MonitorPage:  o.MonitorPage,
@@ -200,13 +208,7 @@ func (op *Operator) newHandler() (http.Handler, error) {
 		Bound:         op.cosigners.Best,
 		Document:      op.Document,
 		Ready:         op.Ready,
-		TokenID: func(secret string) (string, bool) {
-			token, err := op.tokens.Find(secret)
-			if err != nil {
-				return "", false
-			}
-			return token.ID, true
-		},
+		TokenID:       op.bearer,
 		Limits:     limits,
 		TrustProxy: op.options.TrustProxy,
 		Registry:   op.registry,

@@ -21,6 +21,7 @@ import (
 	"github.com/kith-kt/kith/directory/httpapi"
 	"github.com/kith-kt/kith/directory/operator"
 	"github.com/kith-kt/kith/proto/checkpoint"
+	"github.com/kith-kt/kith/proto/evidence"
 	"github.com/kith-kt/kith/proto/provider"
 	"github.com/kith-kt/kith/proto/suite"
 	"github.com/kith-kt/kith/proto/wire"
@@ -611,6 +612,58 @@ func TestReviseDocument(t *testing.T) {
 	}
 	if err := operator.ReviseDocument(w.dir, w.clock(), time.Hour, nil); !errors.Is(err, provider.ErrSignature) {
 		t.Errorf("a document without a root key: %v", err)
+	}
+}
+
+// TestDocumentIsNotForgotten: an old copy of the document, or none, does not lead to a
+// second one of a version that was served, which would convict the provider.
+func TestDocumentIsNotForgotten(t *testing.T) {
+	w := newWorld(t, operator.Options{})
+	root, err := operator.LoadRootKey(w.path("root", "root.key"))
+	must(t, err)
+	revise := func() {
+		t.Helper()
+		w.now.Add(1000)
+		must(t, operator.ReviseDocument(w.dir, w.clock(), time.Hour, nil, root))
+	}
+	op, err := w.open(operator.OpenOptions{Offline: true})
+	must(t, err)
+	first := op.Document()
+	revise()
+	must(t, op.ReloadDocument())
+	second := op.Document()
+	must(t, op.Close())
+
+	// Revised before the newest is back.
+	must(t, os.WriteFile(w.path(operator.DocumentFile), first, 0o644))
+	revise()
+	other, err := os.ReadFile(w.path(operator.DocumentFile))
+	must(t, err)
+	if _, err := evidence.NewTwoDocuments(first, second, other); err != nil {
+		t.Fatalf("not what convicts: %v", err)
+	}
+	if op, err := w.open(operator.OpenOptions{Offline: true}); !errors.Is(err, operator.ErrDocument) {
+		t.Errorf("it is served: %v", err)
+		must(t, op.Close())
+	}
+	for name, put := range map[string]func() error{
+		"none":   func() error { return os.Remove(w.path(operator.DocumentFile)) },
+		"an old": func() error { return os.WriteFile(w.path(operator.DocumentFile), first, 0o644) },
+	} {
+		must(t, put())
+		op, err := w.open(operator.OpenOptions{Offline: true})
+		must(t, err)
+		if !bytes.Equal(op.Document(), second) {
+			t.Errorf("%s: another document is served", name)
+		}
+		must(t, op.Close())
+	}
+	revise()
+	op, err = w.open(operator.OpenOptions{Offline: true})
+	must(t, err)
+	defer op.Close()
+	if pinned, err := provider.Reopen(op.Document()); err != nil || pinned.Document.Version != 3 {
+		t.Errorf("%+v, %v", pinned, err)
 	}
 }
 
