@@ -1,10 +1,8 @@
 package httpapi
 
 import (
-	"net"
 	"net/http"
 	"net/netip"
-	"strings"
 	"sync"
 	"time"
 
@@ -32,25 +30,9 @@ func (h *handler) requester(r *http.Request) requester {
 	return requester{prefix: daemon.Network(h.address(r))}
 }
 
-// address returns where a request comes from. Behind a trusted proxy that is
-// what the proxy itself added to X-Forwarded-For, the last of its addresses: all
-// others are the requester's own words.
+// address returns where a request comes from.
 func (h *handler) address(r *http.Request) netip.Addr {
-	if h.config.TrustProxy {
-		if fields := r.Header.Values("X-Forwarded-For"); len(fields) > 0 {
-			last := fields[len(fields)-1]
-			last = strings.TrimSpace(last[strings.LastIndexByte(last, ',')+1:])
-			if a, err := netip.ParseAddr(last); err == nil {
-				return a
-			}
-		}
-	}
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		return netip.Addr{}
-	}
-	a, _ := netip.ParseAddr(host)
-	return a
+	return daemon.Address(r, h.config.TrustProxy)
 }
 
 // A budget is what a requester may spend on one kind of request.

@@ -24,6 +24,8 @@ type Config struct {
 	MaxValue int `json:"max_value_bytes"`
 	// Limits bound what requesters cost. Fields left out take their defaults.
 	Limits httpapi.Limits `json:"limits"`
+	// Accounts switches the account service on; left out: there is none.
+	Accounts *Accounts `json:"accounts,omitempty"`
 }
 
 // A LogConfig is the part of a Config that makes the log's Configuration,

@@ -76,7 +76,7 @@ func (o *Options) config() *Config {
 			MaxBehind:                  Duration(o.MaxBehind),
 			MaximumLifetime:            Duration(o.MaximumLifetime),
 		},
-		Search: o.Search, Values: ValuesRecord, MaxValue: o.MaxValue, Limits: o.Limits,
+		Search: o.Search, Values: ValuesRecord, MaxValue: o.MaxValue, Limits: o.Limits, Accounts: o.Accounts,
 	}
 	if o.OpaqueValues {
 		c.Values = ValuesOpaque

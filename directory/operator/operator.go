@@ -209,11 +209,11 @@ func (op *Operator) newHandler() (http.Handler, error) {
 		Document:      op.Document,
 		Ready:         op.Ready,
 		TokenID:       op.bearer,
-		Limits:     limits,
-		TrustProxy: op.options.TrustProxy,
-		Registry:   op.registry,
-		Now:        op.options.Now,
-		Logger:     op.options.Logger,
+		Limits:        limits,
+		TrustProxy:    op.options.TrustProxy,
+		Registry:      op.registry,
+		Now:           op.options.Now,
+		Logger:        op.options.Logger,
 	})
 }
 

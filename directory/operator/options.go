@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/kith-kt/kith/directory"
 	"github.com/kith-kt/kith/directory/httpapi"
 	"github.com/kith-kt/kith/proto/checkpoint"
 	"github.com/kith-kt/kith/proto/label"
@@ -79,6 +80,8 @@ type Options struct {
 	MaxValue int
 	// Limits bound what requesters cost; zero fields take httpapi's defaults.
 	Limits httpapi.Limits
+	// Accounts are the settings of an account service; nil: there is none.
+	Accounts *Accounts
 	// DocumentLife is how long the provider document is good. Default 366 days.
 	DocumentLife time.Duration
 
@@ -130,6 +133,12 @@ type OpenOptions struct {
 	// Wrap puts another service before the directory, which HTTP then serves.
 	// For tests and demonstrations of directories that lie.
 	Wrap func(httpapi.Service) httpapi.Service
+	// Authorizer puts somebody before the one who decides by tokens who may do
+	// what, such as an account service.
+	Authorizer func(tokens directory.Authorizer) directory.Authorizer
+	// Bearer returns whose a secret is that is no token of the log: its bearers
+	// have a budget of their own under that name.
+	Bearer func(secret string) (name string, ok bool)
 
 	// Now is the clock. Default time.Now.
 	Now func() time.Time
@@ -234,6 +243,9 @@ func (c *Config) check() error {
 		return fmt.Errorf("values is %q, not record or opaque", c.Values)
 	case c.MaxValue < 1 || c.MaxValue > 16<<20:
 		return fmt.Errorf("max_value_bytes is %d, not 1 to 16 MiB", c.MaxValue)
+	}
+	if err := c.Accounts.check(); err != nil {
+		return err
 	}
 	if _, err := l.suite(); err != nil {
 		return err
