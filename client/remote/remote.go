@@ -74,7 +74,7 @@ type Remote struct {
 // New returns a Remote for the directory at an address such as
 // "https://kt.example.org" or "http://127.0.0.1:8080".
 func New(address string, options Options) (*Remote, error) {
-	base, err := parseAddress(address)
+	base, client, err := Connect(address, options.TLS)
 	if err != nil {
 		return nil, err
 	}
@@ -90,9 +90,21 @@ func New(address string, options Options) (*Remote, error) {
 	if options.Sleep == nil {
 		options.Sleep = sleep
 	}
+	return &Remote{base: *base, http: client, options: options}, nil
+}
+
+// Connect returns the base of an address such as "https://kt.example.org", and an
+// HTTP client that is led nowhere else: redirects stay on the host, plain HTTP
+// stays on this machine, and header fields are bounded. Deadlines and the size of
+// bodies are its caller's to bound. A nil config stands for the system's roots.
+func Connect(address string, t *tls.Config) (*url.URL, *http.Client, error) {
+	base, err := parseAddress(address)
+	if err != nil {
+		return nil, nil, err
+	}
 	config := &tls.Config{}
-	if options.TLS != nil {
-		config = options.TLS.Clone()
+	if t != nil {
+		config = t.Clone()
 	}
 	config.MinVersion = max(config.MinVersion, tls.VersionTLS12)
 	dialer := &net.Dialer{Timeout: 10 * time.Second}
@@ -113,21 +125,17 @@ func New(address string, options Options) (*Remote, error) {
 	if base.Scheme == "http" {
 		transport.Proxy = nil
 	}
-	return &Remote{
-		base: *base,
-		http: &http.Client{
-			Transport: transport,
-			CheckRedirect: func(req *http.Request, via []*http.Request) error {
-				if req.URL.Scheme != base.Scheme || req.URL.Host != base.Host {
-					return fmt.Errorf("%w: it redirects to another host", ErrForeign)
-				}
-				if len(via) > 3 {
-					return fmt.Errorf("%w: it redirects again and again", ErrForeign)
-				}
-				return nil
-			},
+	return base, &http.Client{
+		Transport: transport,
+		CheckRedirect: func(req *http.Request, via []*http.Request) error {
+			if req.URL.Scheme != base.Scheme || req.URL.Host != base.Host {
+				return fmt.Errorf("%w: it redirects to another host", ErrForeign)
+			}
+			if len(via) > 3 {
+				return fmt.Errorf("%w: it redirects again and again", ErrForeign)
+			}
+			return nil
 		},
-		options: options,
 	}, nil
 }
 
