@@ -11,8 +11,8 @@ import (
 
 // Config is what a Sequencer needs. Zero values of the optional fields are good.
 type Config struct {
-	// Log is the public, unchangeable configuration of the log. Its keys must
-	// be those of Keys.
+	// Log is the public configuration in force in the log. Its keys must be those
+	// of Keys. Nothing of it but the auditor can be changed: see Reconfigure.
 	Log wire.Configuration
 	// Keys sign heads and evaluate the VRF.
 	Keys *Keys

@@ -27,8 +27,9 @@ func newInitCommand() *cobra.Command {
 		Long: `Init makes a new log in an empty or new folder: its keys, its settings, the
 signed provider document, and log entry 0. It never overwrites anything.
 
-The suite, the mode, the auditor, the windows and the lifetime are part of the
-log's identity: they can never be changed, only by a move to another log.
+The suite, the mode, the windows and the lifetime are part of the log's identity:
+they can never be changed, only by a move to another log. The auditor of mode
+third-party-auditing can be followed by another one (set-auditor).
 
 Move DIR/root/root.key to a place offline afterwards. It signs the provider
 document, which tells clients which log is yours; it is not needed to serve.`,

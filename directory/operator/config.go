@@ -13,7 +13,8 @@ import (
 
 // A Config is config.json. Unknown names in it are errors.
 type Config struct {
-	// Log cannot be changed: with other settings the folder does not open.
+	// Log cannot be changed by hand: with other settings the folder does not open.
+	// SetAuditor changes its auditor.
 	Log LogConfig `json:"log"`
 
 	// Search is "public" or "token".

@@ -44,8 +44,8 @@ const (
 )
 
 // Options describe a new log. What becomes part of the Configuration (suite,
-// mode, auditor, windows, lifetime) can never be changed afterwards: another
-// configuration is another log. Zero values of the optional fields are good.
+// mode, auditor, windows, lifetime) can never be changed afterwards, but for the
+// auditor (SetAuditor). Zero values of the optional fields are good.
 type Options struct {
 	// Domain is the domain whose addresses the log is about: "example.org".
 	Domain string
