@@ -13,7 +13,7 @@ import (
 	"github.com/kith-kt/kith/proto/evidence"
 )
 
-// maxFiles bounds the evidence that is listed.
+// maxFiles bounds the evidence that is listed: the first that Evidence names.
 const maxFiles = 256
 
 // An evidenceView is one file in the list of evidence.
@@ -69,9 +69,9 @@ func (h *handler) evidenceNames() ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
+	names = names[:min(len(names), maxFiles)]
 	slices.Sort(names)
-	names = slices.Compact(names)
-	return names[:min(len(names), maxFiles)], nil
+	return slices.Compact(names), nil
 }
 
 // judge says what a file shows.

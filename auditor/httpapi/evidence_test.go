@@ -3,6 +3,7 @@ package httpapi
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -60,5 +61,32 @@ func TestEvidenceOfEveryKind(t *testing.T) {
 	}
 	if r := f.do("GET", "/gossip/v1/evidence/two-heads.evidence.update", nil); r.StatusCode != 404 {
 		t.Errorf("what is not beside: %d", r.StatusCode)
+	}
+}
+
+// many is a lot of evidence, the same file under many names.
+type many struct{ folder }
+
+func (many) Names() (names []string, err error) {
+	names = []string{"z-that-matters.evidence"}
+	for i := range 2 * maxFiles {
+		names = append(names, fmt.Sprintf("a-%d.evidence", i))
+	}
+	return names, nil
+}
+
+func (m many) Read(string) ([]byte, error) { return m.folder.Read("two-heads.evidence") }
+
+// TestWhatMattersIsListed: what is named first is listed and served, however much
+// follows it.
+func TestWhatMattersIsListed(t *testing.T) {
+	f := newFixture(t, func(c *Config) { c.Evidence = many{"../../proto/testdata/evidence"} })
+	var list []evidenceView
+	must(t, json.Unmarshal(f.body(f.do("GET", "/gossip/v1/evidence", nil)), &list))
+	if len(list) != maxFiles || list[maxFiles-1].File != "z-that-matters.evidence" {
+		t.Errorf("%d files, the last of them %+v", len(list), list[len(list)-1])
+	}
+	if r := f.do("GET", "/gossip/v1/evidence/z-that-matters.evidence", nil); r.StatusCode != 200 {
+		t.Errorf("status %d", r.StatusCode)
 	}
 }

@@ -35,7 +35,7 @@ type Gossip interface {
 
 // Evidence is a folder of evidence files.
 type Evidence interface {
-	// Names returns the names of the files.
+	// Names returns the names of the files, those first that matter most.
 	Names() ([]string, error)
 	// Read returns the file of a name that Names returned, or, with ".update"
 	// after the name, the file beside it.

@@ -64,12 +64,15 @@ func fileOf(f watch.Finding) string {
 // Files is the evidence of watches. Files of one name, which hold one thing, are one.
 type Files []*watch.Watch
 
-// Names implements Evidence.
+// Names implements Evidence. What is proved comes first, so that it is listed however
+// much there is that only an auditor attests.
 func (all Files) Names() (names []string, err error) {
-	for _, w := range all {
-		for _, f := range w.Findings() {
-			if name := fileOf(f); name != "" {
-				names = append(names, name)
+	for _, proved := range []bool{true, false} {
+		for _, w := range all {
+			for _, f := range w.Findings() {
+				if name := fileOf(f); name != "" && f.Proved == proved {
+					names = append(names, name)
+				}
 			}
 		}
 	}
