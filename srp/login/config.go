@@ -54,6 +54,10 @@ type Config struct {
 	Closed  bool // there is no registration
 	// Weak are SRP profiles that are taken beside the default one; nil: none.
 	Weak []*srp.Profile
+	// OPAQUEContext is bound into every OPAQUE login (RFC 9807, "OPAQUE-3DH", context),
+	// and so must be what clients have. nil: "kith opaque 1"; some clients of others
+	// know the empty one only.
+	OPAQUEContext []byte
 
 	Idle       time.Duration // a session unused for so long is over. Default 14 days
 	Absolute   time.Duration // a session as old as that is over. Default 90 days
@@ -87,6 +91,9 @@ func (c *Config) setDefaults() error {
 		if *n == 0 {
 			*n = normal
 		}
+	}
+	if c.OPAQUEContext == nil {
+		c.OPAQUEContext = []byte(opaqueContext)
 	}
 	if c.Now == nil {
 		c.Now = time.Now

@@ -40,7 +40,7 @@ func New(c Config) (*Service, error) {
 		s.profiles[p.Name] = p
 		s.wells[p.Name] = &well{p, make(chan *srp.Ephemeral, ephemerals)}
 	}
-	server, err := opaque.NewServer(c.Key.derive("opaque", opaque.Nh), []byte(opaqueContext))
+	server, err := opaque.NewServer(c.Key.derive("opaque", opaque.Nh), c.OPAQUEContext)
 	if err != nil {
 		return nil, err
 	}
@@ -56,7 +56,7 @@ func New(c Config) (*Service, error) {
 	})
 }
 
-// opaqueContext is bound into every OPAQUE login ("OPAQUE-3DH ... context").
+// opaqueContext is Config.OPAQUEContext of our own clients.
 const opaqueContext = "kith opaque 1"
 
 // OPAQUEIdentities are those of a name's logins.
