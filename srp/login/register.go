@@ -58,10 +58,11 @@ func (s *Service) Register(ctx context.Context, from Requester, r *Registration)
 	}
 	var g *Grant
 	err = s.config.Store.Update(ctx, func(w Writer) error {
-		if err := s.invited(w, r.Invite, now); err != nil {
+		named, err := s.invited(w, r.Invite, name, now)
+		if err != nil {
 			return err
 		}
-		if err := s.vacant(w, name, now); err != nil {
+		if err := s.vacant(w, name, named, now); err != nil {
 			return err
 		}
 		if err := putAccount(w, a); err != nil {
@@ -76,9 +77,10 @@ func (s *Service) Register(ctx context.Context, from Requester, r *Registration)
 	return g, err
 }
 
-// vacant reports ErrTaken for a name that cannot be given out.
-func (s *Service) vacant(r Reader, name string, now time.Time) error {
-	if s.config.Reserved != nil && s.config.Reserved(name) {
+// vacant reports ErrTaken for a name that cannot be given out. A name that the
+// operator chose may be a reserved one.
+func (s *Service) vacant(r Reader, name string, chosen bool, now time.Time) error {
+	if !chosen && s.config.Reserved != nil && s.config.Reserved(name) {
 		return ErrTaken
 	}
 	if _, err := r.Get(Accounts, []byte(name)); err == nil {
@@ -109,12 +111,28 @@ const invitePrefix = "kith-invite-"
 type invitation struct {
 	Left    int       `json:"left"`
 	Expires time.Time `json:"expires"`
+	Name    string    `json:"name,omitempty"` // which it is for, also if it is reserved
 }
 
 // Invite makes an invitation for n registrations, good for a time.
 func (s *Service) Invite(ctx context.Context, n int, life time.Duration) (code string, err error) {
-	if n < 1 || life <= 0 {
-		return "", malformed("invitation for %d", n)
+	return s.invite(ctx, invitation{Left: n}, life)
+}
+
+// InviteName makes an invitation for one name, good for a time: also for one that
+// is reserved, where the operator knows whose it is. It counts wherever there is
+// registration.
+func (s *Service) InviteName(ctx context.Context, given string, life time.Duration) (code string, err error) {
+	name, err := s.name(given)
+	if err != nil {
+		return "", err
+	}
+	return s.invite(ctx, invitation{Left: 1, Name: name}, life)
+}
+
+func (s *Service) invite(ctx context.Context, i invitation, life time.Duration) (code string, err error) {
+	if i.Left < 1 || life <= 0 {
+		return "", malformed("invitation for %d", i.Left)
 	}
 	secret := make([]byte, 16)
 	if _, err := io.ReadFull(s.config.Rand, secret); err != nil {
@@ -122,38 +140,38 @@ func (s *Service) Invite(ctx context.Context, n int, life time.Duration) (code s
 	}
 	code = invitePrefix + base64.RawURLEncoding.EncodeToString(secret)
 	key := sha256.Sum256([]byte(code))
-	return code, s.config.Store.Update(ctx, func(w Writer) error {
-		return put(w, Invites, key[:], invitation{n, s.config.Now().UTC().Add(life).Truncate(time.Second)})
-	})
+	i.Expires = s.config.Now().UTC().Add(life).Truncate(time.Second)
+	return code, s.config.Store.Update(ctx, func(w Writer) error { return put(w, Invites, key[:], i) })
 }
 
-// invited uses an invitation up, where one is needed.
-func (s *Service) invited(w Writer, code string, now time.Time) error {
-	if !s.config.Invites {
-		return nil
+// invited uses an invitation up, where one is needed or shown, and reports whether
+// it is for this very name.
+func (s *Service) invited(w Writer, code, name string, now time.Time) (named bool, err error) {
+	if code == "" && !s.config.Invites {
+		return false, nil
 	}
 	if !strings.HasPrefix(code, invitePrefix) {
-		return ErrInvite
+		return false, ErrInvite
 	}
 	key := sha256.Sum256([]byte(code))
 	b, err := w.Get(Invites, key[:])
 	if errors.Is(err, ErrNotFound) {
-		return ErrInvite
+		return false, ErrInvite
 	}
 	if err != nil {
-		return err
+		return false, err
 	}
 	var i invitation
 	if err := json.Unmarshal(b, &i); err != nil {
-		return fmt.Errorf("login: stored invitation: %w", err)
+		return false, fmt.Errorf("login: stored invitation: %w", err)
 	}
-	if !now.Before(i.Expires) {
-		return ErrInvite
+	if !now.Before(i.Expires) || i.Name != "" && i.Name != name {
+		return false, ErrInvite
 	}
 	if i.Left--; i.Left < 1 {
-		return w.Delete(Invites, key[:])
+		return i.Name != "", w.Delete(Invites, key[:])
 	}
-	return put(w, Invites, key[:], i)
+	return false, put(w, Invites, key[:], i)
 }
 
 // Import makes an account of a name and the hash that an older provider stored.
@@ -174,7 +192,7 @@ func (s *Service) Import(ctx context.Context, given, hashed string) error {
 	now := s.config.Now().UTC().Truncate(time.Second)
 	samples, added := s.withDecoy(*s.decoys.Load(), recipe)
 	err = s.config.Store.Update(ctx, func(w Writer) error {
-		if err := s.vacant(w, name, now); err != nil {
+		if err := s.vacant(w, name, true, now); err != nil {
 			return err
 		}
 		if added {
