@@ -3,11 +3,15 @@ package gossip
 import (
 	"bytes"
 	"crypto/ed25519"
+	"fmt"
+	"slices"
 	"testing"
+	"time"
 
 	"github.com/kith-kt/kith/auditor/watch"
 	"github.com/kith-kt/kith/proto/evidence"
 	"github.com/kith-kt/kith/proto/gossip"
+	"github.com/kith-kt/kith/proto/wire"
 )
 
 // A worded is a court whose auditor ended for something that it can only attest.
@@ -66,5 +70,30 @@ func TestRenewedDocuments(t *testing.T) {
 		}
 		b.audit(12 + i)
 		must(t, d.Advance())
+	}
+}
+
+// TestLateGiveWay: a provider that fills the pool, from many places, with heads of sizes
+// that its log never comes to keeps nobody out for longer than these are late.
+func TestLateGiveWay(t *testing.T) {
+	b := newKeys(t, "provider").branch().grow(2000, "x").audit(10)
+	d := NewDesk(b, b, Options{Now: at(epoch), Skew: time.Minute})
+	for i := range maxSeen {
+		s := b.sighting()
+		s.Heads = append(s.Heads, b.headOf(uint64(5000+i), wire.HashValue{1}))
+		_, err := d.Answer(s, fmt.Sprint(i))
+		must(t, err)
+	}
+	kept := func() bool {
+		answer(t, d, b.heads(1000))
+		return slices.ContainsFunc(d.pool.list, func(s *seen) bool { return s.size == 1000 })
+	}
+	if kept() {
+		t.Error("there was room")
+	}
+	b.audit(200)
+	must(t, d.Advance())
+	if !kept() || len(d.pool.list) > maxSeen {
+		t.Errorf("%+v", d.Status())
 	}
 }

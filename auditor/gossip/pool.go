@@ -68,9 +68,16 @@ func (p *pool) add(s *seen) (other *seen) {
 	return nil
 }
 
-// makeRoom drops the newest of the source that brought most, if that is more than
-// somebody with so many of his own brought.
+// makeRoom drops the newest of what is late, which the auditor has told of; else the
+// newest of the source that brought most, if that is more than somebody with so many of
+// his own brought.
 func (p *pool) makeRoom(mine int) bool {
+	for i, t := range slices.Backward(p.list) {
+		if t.late {
+			p.list = slices.Delete(p.list, i, i+1)
+			return true
+		}
+	}
 	count := map[string]int{}
 	most := ""
 	for _, t := range p.list {
