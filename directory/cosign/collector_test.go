@@ -303,7 +303,10 @@ func TestAttacks(t *testing.T) {
 		"bad request":             {always(say(400, plain, "")), ErrRefused, "cannot read"},
 		"busy":                    {always(say(503, plain, "later")), ErrAnswer, "503 (later)"},
 		"teapot":                  {always(say(418, plain, strings.Repeat("x", 1<<20))), ErrAnswer, "418"},
-		"redirect":                {always(func(w http.ResponseWriter, r *http.Request) bool { http.Redirect(w, r, trap.URL, http.StatusTemporaryRedirect); return true }), ErrAnswer, "redirects"},
+		"redirect": {always(func(w http.ResponseWriter, r *http.Request) bool {
+			http.Redirect(w, r, trap.URL, http.StatusTemporaryRedirect)
+			return true
+		}), ErrAnswer, "redirects"},
 		"compressed": {always(func(w http.ResponseWriter, r *http.Request) bool {
 			w.Header().Set("Content-Encoding", "gzip")
 			return say(200, plain, "x")(w, r)
