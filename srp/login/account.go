@@ -1,21 +1,21 @@
 package login
 
 import (
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"time"
 )
 
 // Bounds of what a person may store.
 const (
-	MaxName    = 255      // octets of a canonical name
-	MaxBackup  = 64 << 10 // octets of a sealed backup
-	MaxExtra   = 64 << 10 // octets of what a second factor keeps
-	maxDevices = 16       // devices that are remembered; the one not seen for longest goes first
-	maxSalt    = 64       // octets
-	maxKDF     = 512      // octets of a description
-	maxHow     = 32       // octets of a protocol's name
+	MaxName   = 255      // octets of a canonical name
+	MaxBackup = 64 << 10 // octets of a sealed backup
+	maxSalt   = 64       // octets
+	maxKDF    = 512      // octets of a description
+	maxHow    = 32       // octets of a protocol's name
 )
 
 // An account is what is stored of one. Verifier, TOTP and so on are sealed.
@@ -25,14 +25,10 @@ type account struct {
 	Changed    time.Time              `json:"changed"`    // of the password
 	Generation uint64                 `json:"generation"` // rises with every change of a credential
 	Passwords  map[string]*credential `json:"passwords"`  // by protocol
-	Backup     []byte                 `json:"backup,omitempty"`
 	Recovery   *credential            `json:"recovery,omitempty"`
-	Spare      []byte                 `json:"spare,omitempty"` // the backup that the recovery code opens
 	TOTP       *totpState             `json:"totp,omitempty"`
-	Passkeys   []byte                 `json:"passkeys,omitempty"` // package passkey's own, sealed
 	// PasskeySecond demands a passkey after a password.
-	PasskeySecond bool     `json:"passkey_second,omitempty"`
-	Devices       []device `json:"devices,omitempty"`
+	PasskeySecond bool `json:"passkey_second,omitempty"`
 }
 
 // A credential is one way to prove a password.
@@ -44,25 +40,37 @@ type credential struct {
 	Legacy  bool   `json:"legacy,omitempty"`  // derived from a hash of before; to be replaced
 }
 
-// A device is one that a person has logged in from.
-type device struct {
-	Hash []byte    `json:"hash"` // SHA-256 of Grant.Device
-	Used time.Time `json:"used"`
-}
-
 func getAccount(r Reader, name string) (*account, error) {
 	b, err := r.Get(Accounts, []byte(name))
 	if err != nil {
 		return nil, err
 	}
+	a, err := parseAccount(b)
+	if err == nil && a.Name != name {
+		return nil, errOther
+	}
+	return a, err
+}
+
+// errOther is a damaged database.
+var errOther = errors.New("login: stored account is of another name")
+
+func parseAccount(b []byte) (*account, error) {
 	a := new(account)
 	if err := json.Unmarshal(b, a); err != nil {
 		return nil, fmt.Errorf("login: stored account: %w", err)
 	}
-	if a.Name != name {
-		return nil, errors.New("login: stored account is of another name")
-	}
 	return a, nil
+}
+
+// newGeneration returns where the generations of a new account begin: not where
+// those of an account of the same name did that was deleted.
+func (s *Service) newGeneration() (uint64, error) {
+	b := make([]byte, 8)
+	if _, err := io.ReadFull(s.config.Rand, b); err != nil {
+		return 0, err
+	}
+	return binary.BigEndian.Uint64(b)>>16 + 1, nil
 }
 
 func putAccount(w Writer, a *account) error { return put(w, Accounts, []byte(a.Name), a) }

@@ -2,7 +2,6 @@ package login
 
 import (
 	"context"
-	"sync"
 
 	"github.com/kith-kt/kith/srp"
 )
@@ -52,28 +51,4 @@ func (w *well) take(s *Service) (*srp.Ephemeral, error) {
 	default:
 		return w.profile.NewEphemeral(s.config.Rand)
 	}
-}
-
-// Run makes ephemerals ready until ctx ends. Without it everything works, and a
-// login costs half as much again.
-func (s *Service) Run(ctx context.Context) error {
-	var all sync.WaitGroup
-	for _, w := range s.wells {
-		all.Go(func() {
-			for {
-				e, err := w.profile.NewEphemeral(s.config.Rand)
-				if err != nil {
-					s.config.Logger.Error("no randomness", "error", err)
-					return
-				}
-				select {
-				case w.ready <- e:
-				case <-ctx.Done():
-					return
-				}
-			}
-		})
-	}
-	all.Wait()
-	return nil
 }

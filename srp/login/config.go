@@ -23,7 +23,9 @@ type DeviceKeys interface {
 // A Sealer encrypts to a name's published keys.
 type Sealer interface {
 	// Seal encrypts a nonce such that any one of the keys in the name's newest
-	// record opens it; nil if there is none that can.
+	// record opens it. For a name without such keys it returns what looks the same
+	// and nobody can open: encrypted to a key that was made up and thrown away.
+	// Never nil: who has an account is nobody's business.
 	Seal(ctx context.Context, name string, nonce []byte) ([]byte, error)
 }
 

@@ -74,14 +74,14 @@ func (s *Service) storeSRP(name string, c *Credential, purpose For) (*credential
 }
 
 // fromHash makes the credential of a hash that an older provider stored.
-func (s *Service) fromHash(name, hashed string, salt []byte) (*credential, *legacy.Recipe, error) {
+func (s *Service) fromHash(name, hashed string, salt []byte) (*credential, error) {
 	recipe, hash, err := legacy.Split(hashed)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	defer clear(hash)
 	p := s.profiles[DefaultProfile]
 	verifier := p.Verifier([]byte(name), salt, hash)
 	sealed, err := s.config.Key.Seal(place("verifier", name, For{}), verifier, s.config.Rand)
-	return &credential{Profile: p.Name, KDF: recipe.String(), Salt: salt, Sealed: sealed, Legacy: true}, recipe, err
+	return &credential{Profile: p.Name, KDF: recipe.String(), Salt: salt, Sealed: sealed, Legacy: true}, err
 }

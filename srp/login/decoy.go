@@ -1,70 +1,68 @@
 package login
 
 import (
-	"encoding/binary"
-	"slices"
-	"strings"
+	"encoding/json"
+	"time"
 
 	"github.com/kith-kt/kith/srp"
-	"github.com/kith-kt/kith/srp/legacy"
+	"github.com/kith-kt/kith/srp/opaque"
 )
-
-// decoysKey is where samples of imported derivations stand in Meta, a line each.
-var decoysKey = []byte("decoys")
-
-// maxDecoys bounds the samples.
-const maxDecoys = 64
 
 // DefaultKDF is the derivation that a service suggests, without a salt.
 var DefaultKDF = srp.Argon2id{Memory: 64 << 10, Time: 3, Threads: 4}
 
-// decoyKDF returns a derivation for a name that has no account, always the same
-// one. While accounts of an older provider are moving over, it may have the shape
-// of one of theirs.
-func (s *Service) decoyKDF(p *srp.Profile, name string) string {
-	if p.Name != DefaultProfile { // the others know one way only
-		return ""
-	}
-	k := s.config.Key
-	salt := func(n int) []byte { return k.decoy("kdf salt", name, n) }
-	if samples := *s.decoys.Load(); len(samples) > 0 {
-		n := binary.BigEndian.Uint32(k.decoy("kdf shape", name, 4)) % uint32(len(samples)+1)
-		if n > 0 {
-			return samples[n-1].WithSalt(salt).String()
-		}
-	}
-	standard := DefaultKDF
-	standard.Salt = salt(16)
-	return standard.String()
+// placeNobody is where the sealed values of nobody stand.
+const placeNobody = "nobody"
+
+// nobody is what is read for names without an account, so that as much is read,
+// parsed and opened as for the others. Nothing of it is ever shown.
+type nobody struct {
+	account   []byte
+	verifiers map[string][]byte // sealed, by profile
+	record    []byte            // of OPAQUE, sealed
 }
 
-// parseDecoys reads the samples.
-func parseDecoys(b []byte) (samples []*legacy.Recipe, err error) {
-	for line := range strings.Lines(string(b)) {
-		r, err := legacy.Parse(strings.TrimSuffix(line, "\n"))
-		if err != nil {
+func newNobody(c *Config, profiles map[string]*srp.Profile) (*nobody, error) {
+	n := &nobody{verifiers: map[string][]byte{}}
+	var err error
+	for name, p := range profiles {
+		if n.verifiers[name], err = c.Key.Seal(placeNobody, make([]byte, p.Group.Size()), c.Rand); err != nil {
 			return nil, err
 		}
-		samples = append(samples, r)
 	}
-	return samples, nil
+	if n.record, err = c.Key.Seal(placeNobody, make([]byte, opaque.RecordSize), c.Rand); err != nil {
+		return nil, err
+	}
+	k := DefaultKDF
+	k.Salt = make([]byte, 16)
+	when := time.Unix(1_800_000_000, 0).UTC()
+	n.account, err = json.Marshal(&account{
+		Name: "nobody", Created: when, Changed: when, Generation: 1 << 47,
+		Passwords: map[string]*credential{stepSRP: {Profile: DefaultProfile, KDF: k.String(), Salt: make([]byte, 16), Sealed: n.verifiers[DefaultProfile]}},
+	})
+	return n, err
 }
 
-// withDecoy adds a sample of a shape that is not there yet, and reports whether it
-// did. Salts are replaced: a sample is of nobody.
-func (s *Service) withDecoy(samples []*legacy.Recipe, r *legacy.Recipe) ([]*legacy.Recipe, bool) {
-	zero := func(n int) []byte { return make([]byte, n) }
-	r = r.WithSalt(zero)
-	if len(samples) >= maxDecoys || slices.ContainsFunc(samples, func(o *legacy.Recipe) bool { return o.String() == r.String() }) {
-		return samples, false
-	}
-	return append(slices.Clone(samples), r), true
+// decoySRP is the credential of a name that has none, and its verifier: always the
+// same, and of a shape that credentials here have.
+func (s *Service) decoySRP(p *srp.Profile, name string, purpose For) (*credential, []byte, error) {
+	k := s.config.Key
+	chosen := s.shapes.Load().draw(p.Name, purpose, func(shape string) []byte { return k.decoy("shape", shape+" "+name, 8) })
+	// Every part has a secret of its own, also by purpose, profile and shape: where
+	// two are the same, there is no account.
+	at := chosen.String() + " " + name
+	c := &credential{Profile: p.Name, Salt: k.decoy("salt", at, chosen.salt)}
+	var err error
+	c.KDF, err = chosen.kdf(func(n int) []byte { return k.decoy("kdf salt", at, n) })
+	return c, k.decoyVerifier(p, at), err
 }
 
-func encodeDecoys(samples []*legacy.Recipe) []byte {
-	var b []byte
-	for _, r := range samples {
-		b = append(append(b, r.String()...), '\n')
-	}
+// decoyVerifier returns a number of the group for a name that has none. Nobody
+// knows a password for it.
+func (k *Key) decoyVerifier(p *srp.Profile, at string) []byte {
+	n := p.Group.Size()
+	b := k.decoy("verifier "+p.Name, at, min(n, 255*32))
+	b[0] &= 0x7f // below N, whose first bit is set
+	b[n-1] |= 1  // not zero
 	return b
 }

@@ -71,7 +71,7 @@ func (s *Service) FinishDevice(ctx context.Context, from Requester, handshake st
 	if !signed || found != 1 || h.account == 0 {
 		return nil, ErrDenied
 	}
-	s.throttle.forgive(h.scales)
+	s.throttle.forgive(h.charged)
 	return s.grant(ctx, h, "device key")
 }
 
@@ -112,6 +112,6 @@ func (s *Service) FinishSealed(ctx context.Context, from Requester, handshake st
 	if subtle.ConstantTimeCompare(nonce, h.challenge) != 1 || h.account == 0 {
 		return nil, ErrDenied
 	}
-	s.throttle.forgive(h.scales)
+	s.throttle.forgive(h.charged)
 	return s.grant(ctx, h, "published key")
 }

@@ -10,6 +10,9 @@ var (
 	// ErrDenied is every login that fails, for whatever reason: an unknown name, a
 	// wrong password, a handshake that expired or was used.
 	ErrDenied = errors.New("login denied")
+	// ErrStale is a session too old for what it asks: the password is to be proved
+	// again, by a new login. It is an ErrDenied.
+	ErrStale = fmt.Errorf("%w: the session is not fresh", ErrDenied)
 	// ErrTaken is a name that cannot be registered: it has an account, had one, or
 	// was never to be had.
 	ErrTaken = errors.New("name cannot be registered")

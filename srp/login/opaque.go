@@ -14,17 +14,25 @@ func (s *Service) RegisterOPAQUE(ctx context.Context, from Requester, given stri
 	if err != nil {
 		return nil, err
 	}
-	if err := s.throttle.charge(s.config.Now(), scales("opaque "+name, from.Network, [32]byte{}, false)); err != nil {
+	if len(request) != opaque.RequestSize {
+		return nil, malformed("RegistrationRequest")
+	}
+	charged, err := s.throttle.charge(s.config.Now(), []scale{newScale('j', joinFree, pairWait, "opaque", from.Network.String())})
+	if err != nil {
 		return nil, err
 	}
 	err = s.gate.run(ctx, func() error {
 		response, err = s.opaque.Register(request, []byte(name))
 		return err
 	})
-	if errors.Is(err, opaque.ErrMessage) {
-		return nil, malformed("RegistrationRequest")
+	if err != nil {
+		s.throttle.refund(charged)
+		if errors.Is(err, opaque.ErrMessage) {
+			return nil, malformed("RegistrationRequest")
+		}
+		return nil, err
 	}
-	return response, err
+	return response, nil
 }
 
 // An OPAQUEChallenge is KE2, and what names the handshake.
@@ -43,23 +51,29 @@ func (s *Service) BeginOPAQUE(ctx context.Context, from Requester, given string,
 	if err != nil {
 		return nil, err
 	}
-	var record []byte // nil: of nobody
-	if c := account.credential(stepOPAQUE, For{}); c != nil {
-		if record, err = s.config.Key.Open(place("record", h.name, For{}), c.Sealed); err != nil {
-			return nil, err
-		}
-	} else {
-		h.account = 0
+	// A sealed record is opened in any case.
+	sealed, at := s.nobody.record, placeNobody
+	c := account.credential(stepOPAQUE, For{})
+	if c != nil {
+		sealed, at = c.Sealed, place("record", h.name, For{})
+	}
+	record, err := s.config.Key.Open(at, sealed)
+	if err != nil {
+		return nil, err
+	}
+	if c == nil {
+		record, h.account = nil, 0 // of nobody
 	}
 	challenge := new(OPAQUEChallenge)
 	err = s.gate.run(ctx, func() error {
 		h.opaque, challenge.KE2, err = s.opaque.Login(ke1, record, []byte(h.name), s.opaqueIdentities(h.name), s.config.Rand)
 		return err
 	})
-	if errors.Is(err, opaque.ErrMessage) {
-		return nil, malformed("KE1")
-	}
 	if err != nil {
+		s.throttle.refund(h.charged)
+		if errors.Is(err, opaque.ErrMessage) {
+			return nil, malformed("KE1")
+		}
 		return nil, err
 	}
 	challenge.Handshake, err = s.pending.add(h, s.config.Now(), s.config.Rand)
@@ -83,6 +97,6 @@ func (s *Service) proveOPAQUE(from Requester, handshake string, ke3 []byte) (*ha
 	if _, err := h.opaque.Finish(ke3); err != nil || h.account == 0 {
 		return nil, ErrDenied
 	}
-	s.throttle.forgive(h.scales)
+	s.throttle.forgive(h.charged)
 	return h, nil
 }

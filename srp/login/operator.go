@@ -22,7 +22,7 @@ func (s *Service) Remove(ctx context.Context, given string) error {
 	if err != nil {
 		return err
 	}
-	return s.remove(ctx, &handshake{name: name, account: a.Generation})
+	return s.remove(ctx, &handshake{name: name, account: a.Generation}, nil)
 }
 
 // Counts say how much there is, for the operator.

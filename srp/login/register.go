@@ -38,18 +38,21 @@ func (s *Service) Register(ctx context.Context, from Requester, r *Registration)
 	if len(r.Backup) > MaxBackup || len(r.Spare) > MaxBackup || r.Recovery == nil && r.Spare != nil {
 		return nil, malformed("backup")
 	}
-	charged := scales("register", from.Network, [32]byte{}, false)
-	if err := s.throttle.charge(s.config.Now(), charged[:1]); err != nil {
+	if _, err := s.throttle.charge(s.config.Now(), []scale{newScale('j', joinFree, pairWait, "register", from.Network.String())}); err != nil {
 		return nil, err
 	}
 	password, err := s.store(name, &r.Password, For{})
 	if err != nil {
 		return nil, err
 	}
-	now := s.config.Now().UTC().Truncate(time.Second)
+	now := s.config.Now().UTC()
+	generation, err := s.newGeneration()
+	if err != nil {
+		return nil, err
+	}
 	a := &account{
-		Name: name, Created: now, Changed: now, Generation: 1,
-		Passwords: map[string]*credential{r.Password.Protocol: password}, Backup: r.Backup, Spare: r.Spare,
+		Name: name, Created: now, Changed: now.Truncate(time.Second), Generation: generation,
+		Passwords: map[string]*credential{r.Password.Protocol: password},
 	}
 	if r.Recovery != nil {
 		if a.Recovery, err = s.store(name, r.Recovery, For{Recovery: true}); err != nil {
@@ -57,7 +60,7 @@ func (s *Service) Register(ctx context.Context, from Requester, r *Registration)
 		}
 	}
 	var g *Grant
-	err = s.config.Store.Update(ctx, func(w Writer) error {
+	if err := s.config.Store.Update(ctx, func(w Writer) error {
 		named, err := s.invited(w, r.Invite, name, now)
 		if err != nil {
 			return err
@@ -68,13 +71,21 @@ func (s *Service) Register(ctx context.Context, from Requester, r *Registration)
 		if err := putAccount(w, a); err != nil {
 			return err
 		}
+		if err := s.recount(w, nil, []*account{a}); err != nil {
+			return err
+		}
+		if err := errors.Join(s.putBlob(w, name, blobBackup, r.Backup), s.putBlob(w, name, blobSpare, r.Spare)); err != nil {
+			return err
+		}
 		if err := s.note(w, name, Event{What: "registered"}); err != nil {
 			return err
 		}
-		g, err = s.open(w, a, &handshake{name: name, from: from, account: 1}, "password")
+		g, err = s.open(w, a, &handshake{name: name, from: Requester{Network: from.Network}, account: generation}, "password")
 		return err
-	})
-	return g, err
+	}); err != nil {
+		return nil, err
+	}
+	return g, s.reshape(ctx)
 }
 
 // vacant reports ErrTaken for a name that cannot be given out. A name that the
@@ -172,41 +183,4 @@ func (s *Service) invited(w Writer, code, name string, now time.Time) (named boo
 		return i.Name != "", w.Delete(Invites, key[:])
 	}
 	return false, put(w, Invites, key[:], i)
-}
-
-// Import makes an account of a name and the hash that an older provider stored.
-// Nobody is logged in. It is ErrTaken if there is an account.
-func (s *Service) Import(ctx context.Context, given, hashed string) error {
-	name, err := s.name(given)
-	if err != nil {
-		return err
-	}
-	salt := make([]byte, 16)
-	if _, err := io.ReadFull(s.config.Rand, salt); err != nil {
-		return err
-	}
-	c, recipe, err := s.fromHash(name, hashed, salt)
-	if err != nil {
-		return fmt.Errorf("%w: %w", ErrMalformed, err)
-	}
-	now := s.config.Now().UTC().Truncate(time.Second)
-	samples, added := s.withDecoy(*s.decoys.Load(), recipe)
-	err = s.config.Store.Update(ctx, func(w Writer) error {
-		if err := s.vacant(w, name, true, now); err != nil {
-			return err
-		}
-		if added {
-			if err := w.Put(Meta, decoysKey, encodeDecoys(samples)); err != nil {
-				return err
-			}
-		}
-		if err := putAccount(w, &account{Name: name, Created: now, Changed: now, Generation: 1, Passwords: map[string]*credential{stepSRP: c}}); err != nil {
-			return err
-		}
-		return s.note(w, name, Event{What: "moved over from an older provider"})
-	})
-	if err == nil && added {
-		s.decoys.Store(&samples)
-	}
-	return err
 }

@@ -2,12 +2,10 @@ package login
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync/atomic"
 
 	"github.com/kith-kt/kith/srp"
-	"github.com/kith-kt/kith/srp/legacy"
 	"github.com/kith-kt/kith/srp/opaque"
 )
 
@@ -20,7 +18,8 @@ type Service struct {
 	throttle *throttle
 	gate     *gate
 	pending  *pending
-	decoys   atomic.Pointer[[]*legacy.Recipe]
+	nobody   *nobody
+	shapes   atomic.Pointer[shapes]
 	events   atomic.Uint32 // counts what was noted
 }
 
@@ -45,15 +44,10 @@ func New(c Config) (*Service, error) {
 		return nil, err
 	}
 	s.opaque = server
-	return s, s.config.Store.View(context.Background(), func(r Reader) error {
-		b, err := r.Get(Meta, decoysKey)
-		if err != nil && !errors.Is(err, ErrNotFound) {
-			return err
-		}
-		samples, err := parseDecoys(b)
-		s.decoys.Store(&samples)
-		return err
-	})
+	if s.nobody, err = newNobody(&c, s.profiles); err != nil {
+		return nil, err
+	}
+	return s, s.reshape(context.Background())
 }
 
 // opaqueContext is Config.OPAQUEContext of our own clients.
@@ -66,13 +60,3 @@ func (s *Service) opaqueIdentities(name string) opaque.Identities {
 
 // DefaultProfile is the name of the SRP profile that is always taken.
 const DefaultProfile = "kith-3072-sha256-argon2id"
-
-// decoyVerifier returns a number of the group for a name that has none. Nobody
-// knows a password for it.
-func (k *Key) decoyVerifier(p *srp.Profile, name string) []byte {
-	n := p.Group.Size()
-	b := k.decoy("verifier "+p.Name, name, min(n, 255*32))
-	b[0] &= 0x7f // below N, whose first bit is set
-	b[n-1] |= 1  // not zero
-	return b
-}

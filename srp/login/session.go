@@ -42,8 +42,8 @@ type Grant struct {
 	// Token is the session's secret; "" while Needs is not empty.
 	Token   string
 	Session *Session
-	// Device is the secret by which this device is known from now on; "" if it was
-	// known.
+	// Device is the secret by which this device is known from now on: a new one at
+	// every login, in place of the one before.
 	Device string
 	// Backup is what the client stored, sealed; Upgrade says that the password is
 	// still proved by a hash of before, and is to be set again.
@@ -116,17 +116,21 @@ func (s *Service) open(w Writer, a *account, h *handshake, how string) (*Grant, 
 		return nil, err
 	}
 	g := &Grant{
-		Token:  tokenPrefix + base64.RawURLEncoding.EncodeToString(secret[:tokenSize]),
-		Backup: a.Backup, Upgrade: h.legacy,
+		Token:   tokenPrefix + base64.RawURLEncoding.EncodeToString(secret[:tokenSize]),
+		Upgrade: h.legacy,
+		Device:  base64.RawURLEncoding.EncodeToString(secret[tokenSize+8:]),
 		Session: &Session{
 			ID: base64.RawURLEncoding.EncodeToString(secret[tokenSize : tokenSize+8]), Name: a.Name,
 			Created: now, Used: now, Expires: now.Add(min(s.config.Idle, s.config.Absolute)), How: how, Generation: a.Generation,
 		},
 	}
-	if !h.known {
-		g.Device = base64.RawURLEncoding.EncodeToString(secret[tokenSize+8:])
+	var err error
+	if g.Backup, err = s.blob(w, a.Name, blobBackup); err != nil {
+		return nil, err
 	}
-	a.remember(h.from.Device, g.Device, now)
+	if err := s.remember(w, a.Name, h.from.Device, g.Device); err != nil {
+		return nil, err
+	}
 	if err := putAccount(w, a); err != nil {
 		return nil, err
 	}
@@ -185,10 +189,33 @@ func (s *Service) read(r Reader, key []byte) (*Session, error) {
 	if err := json.Unmarshal(b, one); err != nil {
 		return nil, fmt.Errorf("login: stored session: %w", err)
 	}
-	if now := s.config.Now(); !now.Before(one.Expires) || !now.Before(one.Created.Add(s.config.Absolute)) {
+	if !s.good(one, s.config.Now()) {
 		return nil, ErrNoSession
 	}
 	return one, nil
+}
+
+// good reports whether a session is not over.
+func (s *Service) good(one *Session, now time.Time) bool {
+	return now.Before(one.Expires) && now.Before(one.Created.Add(s.config.Absolute))
+}
+
+// of returns the account of a session, or ErrNoSession if that has ended since it
+// was asked for.
+func (s *Service) of(r Reader, of *Session) (*account, error) {
+	a, err := getAccount(r, of.Name)
+	if errors.Is(err, ErrNotFound) || err == nil && a.Generation != of.Generation {
+		return nil, ErrNoSession
+	}
+	if err != nil {
+		return nil, err
+	}
+	if _, err := r.Get(Owners, append(owned(of.Name), of.ID...)); errors.Is(err, ErrNotFound) {
+		return nil, ErrNoSession
+	} else if err != nil {
+		return nil, err
+	}
+	return a, nil
 }
 
 // end forgets a session.
@@ -316,28 +343,4 @@ func (s *Service) RevokeAll(ctx context.Context, of *Session, keep bool) (ended 
 		return s.note(w, of.Name, Event{What: "sessions revoked", Session: of.ID})
 	})
 	return ended, err
-}
-
-// remember keeps that a device was here: fresh is its new secret, or it was known
-// by the old one.
-func (a *account) remember(old, fresh string, now time.Time) {
-	secret := fresh
-	if secret == "" {
-		secret = old
-	}
-	hash := sha256.Sum256([]byte(secret))
-	a.Devices = slices.DeleteFunc(a.Devices, func(d device) bool { return bytes.Equal(d.Hash, hash[:]) })
-	a.Devices = append(a.Devices, device{hash[:], now})
-	if n := len(a.Devices) - maxDevices; n > 0 {
-		a.Devices = a.Devices[n:]
-	}
-}
-
-// knows reports whether a device has logged in before, and returns its hash.
-func (a *account) knows(secret string) (hash [32]byte, known bool) {
-	hash = sha256.Sum256([]byte(secret))
-	if a == nil || secret == "" {
-		return hash, false
-	}
-	return hash, slices.ContainsFunc(a.Devices, func(d device) bool { return bytes.Equal(d.Hash, hash[:]) })
 }

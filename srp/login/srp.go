@@ -10,11 +10,12 @@ import (
 
 // Steps that may follow.
 const (
-	stepSRP    = "srp"
-	stepOPAQUE = "opaque"
-	stepDevice = "device"
-	stepSealed = "sealed"
-	stepFactor = "factor"
+	stepSRP     = "srp"
+	stepOPAQUE  = "opaque"
+	stepDevice  = "device"
+	stepSealed  = "sealed"
+	stepFactor  = "factor"
+	stepPasskey = "passkey"
 )
 
 // For is what a proof of a password is for.
@@ -50,17 +51,23 @@ func (s *Service) BeginSRP(ctx context.Context, from Requester, given, profile s
 		return nil, err
 	}
 	h.recovery, h.a = purpose.Recovery, bytes.Clone(a)
-	// The decoy is made in any case, and the sealed verifier opened in any case.
-	c := s.decoySRP(p, h.name)
-	verifier := s.config.Key.decoyVerifier(p, h.name)
+	// The decoy is made in any case, and a sealed verifier opened in any case.
+	c, verifier, err := s.decoySRP(p, h.name, purpose)
+	if err != nil {
+		return nil, err
+	}
+	sealed, at := s.nobody.verifiers[profile], placeNobody
 	real := account.credential(stepSRP, purpose)
 	if real == nil || real.Profile != profile {
 		real, h.account = nil, 0
 	} else {
-		opened, err := s.config.Key.Open(place("verifier", h.name, purpose), real.Sealed)
-		if err != nil {
-			return nil, err
-		}
+		sealed, at = real.Sealed, place("verifier", h.name, purpose)
+	}
+	opened, err := s.config.Key.Open(at, sealed)
+	if err != nil {
+		return nil, err
+	}
+	if real != nil {
 		c, verifier, h.legacy = real, opened, real.Legacy
 	}
 	var challenge *SRPChallenge
@@ -76,6 +83,7 @@ func (s *Service) BeginSRP(ctx context.Context, from Requester, given, profile s
 		return nil
 	})
 	if err != nil {
+		s.throttle.refund(h.charged)
 		return nil, err
 	}
 	challenge.Handshake, err = s.pending.add(h, s.config.Now(), s.config.Rand)
@@ -112,15 +120,17 @@ func (s *Service) proveSRP(ctx context.Context, from Requester, handshake string
 	case errors.Is(err, srp.ErrProof), errors.Is(err, srp.ErrPublic):
 		return nil, nil, ErrDenied
 	case err != nil:
+		s.throttle.refund(h.charged) // M1 was not looked at
 		return nil, nil, err
 	case h.account == 0 || h.recovery != recovery:
 		return nil, nil, ErrDenied
 	}
-	s.throttle.forgive(h.scales)
+	s.throttle.forgive(h.charged)
 	return h, m2, nil
 }
 
-// begin charges an attempt and looks the account up; nil: there is none.
+// begin charges an attempt and looks the account up; nil: there is none. It reads
+// and parses as much in either case.
 func (s *Service) begin(ctx context.Context, from Requester, given, kind string) (*handshake, *account, error) {
 	name, err := s.name(given)
 	if err != nil {
@@ -129,18 +139,33 @@ func (s *Service) begin(ctx context.Context, from Requester, given, kind string)
 	h := &handshake{kind: kind, name: name, from: from}
 	var found *account
 	err = s.config.Store.View(ctx, func(r Reader) error {
-		found, err = getAccount(r, name)
-		if errors.Is(err, ErrNotFound) {
-			found, err = nil, nil
+		b, err := r.Get(Accounts, []byte(name))
+		absent := errors.Is(err, ErrNotFound)
+		if absent {
+			b, err = s.nobody.account, nil
 		}
+		if err != nil {
+			return err
+		}
+		if found, err = parseAccount(b); err != nil {
+			return err
+		}
+		if absent {
+			found = nil
+		} else if found.Name != name {
+			return errOther
+		}
+		h.known, err = s.knows(r, name, from.Device)
 		return err
 	})
 	if err != nil {
 		return nil, nil, err
 	}
-	hash, known := found.knows(from.Device)
-	h.known, h.scales = known, scales(name, from.Network, hash, known)
-	if err := s.throttle.charge(s.config.Now(), h.scales); err != nil {
+	now := s.config.Now()
+	if err := s.pending.room(h, now); err != nil {
+		return nil, nil, err
+	}
+	if h.charged, err = s.throttle.charge(now, scales(name, from.Network, from.Device, h.known)); err != nil {
 		return nil, nil, err
 	}
 	if found != nil {
@@ -168,9 +193,4 @@ func place(what, name string, purpose For) string {
 		what += "-recovery"
 	}
 	return what + " " + name
-}
-
-// decoySRP is the credential of a name that has none: always the same.
-func (s *Service) decoySRP(p *srp.Profile, name string) *credential {
-	return &credential{Profile: p.Name, KDF: s.decoyKDF(p, name), Salt: s.config.Key.decoy("salt", name, 16)}
 }

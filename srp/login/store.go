@@ -14,7 +14,10 @@ const (
 	Invites               // by the SHA-256 of the code
 	Former                // names whose accounts were deleted
 	Meta
-	Tables // how many there are
+	Blobs   // name, a zero octet, what it is → sealed
+	Devices // name, a zero octet, the SHA-256 of Grant.Device
+	Handles // user handle of passkeys → name
+	Tables  // how many there are
 )
 
 // A Store keeps accounts durably. It is safe for concurrent use.

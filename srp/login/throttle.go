@@ -15,20 +15,29 @@ const (
 	free       = 5                // attempts without a wait
 	firstWait  = time.Second      // after the first beyond these; then it doubles
 	pairWait   = 15 * time.Minute // most, for one name from one network
-	netWait    = 15 * time.Minute // most, for one network at all names
-	nameMany   = 20               // attempts at one name after which a network has no more than one free
+	siteFree   = 20               // for one name from one region of many networks
 	netFree    = 100
-	forget     = 24 * time.Hour // a count is halved as often as this has passed
-	remembered = 1 << 16        // counts of each kind
+	netWait    = time.Minute // most, for one network at all names
+	regionFree = 1000
+	regionWait = 10 * time.Second // most, for one region at all names
+	nameMany   = 20               // attempts at one name after which a network has no more than one free
+	joinFree   = 30               // registrations of one network
+	forget     = 24 * time.Hour   // a count is halved as often as this has passed
+	remembered = 1 << 16          // counts of each kind
 )
+
+// kinds are what is counted apart, so that a flood of one makes nothing else be
+// forgotten.
+const kinds = "pqnwWdj"
 
 // A throttle slows guessing down, per name and network, and per network. Guesses
 // from elsewhere never make anybody wait: they only leave fewer free attempts. So
-// nobody can be locked out. It knows nothing of accounts: names that have none are
+// nobody can be locked out by who is not in the same network, nor at all on a
+// device that is known. It knows nothing of accounts: names that have none are
 // counted alike. Names are remembered by their hash.
 type throttle struct {
 	mu     sync.Mutex
-	counts *simplelru.LRU[[32]byte, count]
+	counts map[byte]*simplelru.LRU[[32]byte, count]
 }
 
 // A count is how many attempts failed, and until when the next is refused.
@@ -39,91 +48,133 @@ type count struct {
 }
 
 func newThrottle() *throttle {
-	counts, err := simplelru.NewLRU[[32]byte, count](3*remembered, nil)
-	if err != nil {
-		panic("login: " + err.Error())
+	t := &throttle{counts: map[byte]*simplelru.LRU[[32]byte, count]{}}
+	for _, kind := range []byte(kinds) {
+		counts, err := simplelru.NewLRU[[32]byte, count](remembered, nil)
+		if err != nil {
+			panic("login: " + err.Error())
+		}
+		t.counts[kind] = counts
 	}
-	return &throttle{counts: counts}
+	return t
 }
 
 // A scale is one of the things that are counted.
 type scale struct {
+	kind byte
 	key  [32]byte
 	free int
 	most time.Duration // 0: only counted
+	own  bool          // success wipes it out
+}
+
+func newScale(kind byte, free int, most time.Duration, parts ...string) scale {
+	h := sha256.New()
+	for _, p := range parts {
+		h.Write([]byte{byte(len(p) >> 8), byte(len(p))})
+		h.Write([]byte(p))
+	}
+	return scale{kind, [32]byte(h.Sum(nil)), free, most, kind == 'p' || kind == 'd'}
 }
 
 // scales returns what an attempt is counted under. One from a known device is
 // counted by the device alone: nobody else's guesses slow it down, and what it
 // guesses itself does.
-func scales(name string, network netip.Prefix, device [32]byte, known bool) []scale {
-	key := func(kind byte, parts ...string) [32]byte {
-		h := sha256.New()
-		h.Write([]byte{kind})
-		for _, p := range parts {
-			h.Write([]byte{byte(len(p) >> 8), byte(len(p))})
-			h.Write([]byte(p))
-		}
-		return [32]byte(h.Sum(nil))
-	}
+func scales(name string, network netip.Prefix, device string, known bool) []scale {
 	if known {
-		return []scale{{key('d', name, string(device[:])), free, pairWait}}
+		return []scale{newScale('d', free, pairWait, name, device)}
 	}
 	from := network.String()
-	return []scale{
-		{key('p', name, from), free, pairWait},
-		{key('n', name), nameMany, 0},
-		{key('w', from), netFree, netWait},
+	all := []scale{
+		newScale('p', free, pairWait, name, from),
+		newScale('n', nameMany, 0, name),
+		newScale('w', netFree, netWait, from),
 	}
+	if wide := region(network); wide != network {
+		all = append(all, newScale('q', siteFree, pairWait, name, wide.String()), newScale('W', regionFree, regionWait, wide.String()))
+	}
+	return all
+}
+
+// get returns a count as it is now: grown old, and never further ahead than a wait
+// can be, for the clock may have gone back.
+func (t *throttle) get(s scale, now time.Time) count {
+	c, _ := t.counts[s.kind].Get(s.key)
+	if c.last.After(now) {
+		c.last = now
+	}
+	if latest := now.Add(s.most); c.until.After(latest) {
+		c.until = latest
+		t.counts[s.kind].Add(s.key, c)
+	}
+	for ; c.failures > 0 && now.Sub(c.last) >= forget; c.last = c.last.Add(forget) {
+		c.failures /= 2
+	}
+	return c
+}
+
+// charged is what an attempt was charged, to be taken back.
+type charged struct {
+	scale
+	before, after time.Time // until
 }
 
 // charge counts an attempt, or refuses it with a ThrottledError.
-func (t *throttle) charge(now time.Time, scales []scale) error {
+func (t *throttle) charge(now time.Time, scales []scale) ([]charged, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	var wait time.Duration
 	crowded := false
 	for _, s := range scales {
-		if c, ok := t.counts.Get(s.key); ok {
-			wait = max(wait, c.until.Sub(now))
-			crowded = crowded || s.most == 0 && c.failures >= s.free
-		}
+		c := t.get(s, now)
+		wait = max(wait, c.until.Sub(now))
+		crowded = crowded || s.most == 0 && c.failures >= s.free
 	}
 	if wait > 0 {
-		return &ThrottledError{After: wait}
+		return nil, &ThrottledError{After: wait}
 	}
-	for i, s := range scales {
-		if i == 0 && crowded {
+	var all []charged
+	for _, s := range scales {
+		c := t.get(s, now)
+		if s.kind == 'p' && crowded {
 			s.free = 1
 		}
-		c, _ := t.counts.Get(s.key)
-		for ; c.failures > 0 && now.Sub(c.last) >= forget; c.last = c.last.Add(forget) {
-			c.failures /= 2
-		}
+		one := charged{scale: s, before: c.until}
 		c.failures++
 		c.last = now
 		if over := c.failures - s.free; over >= 0 && s.most > 0 {
 			c.until = now.Add(min(s.most, firstWait<<min(over, 20)))
 		}
-		t.counts.Add(s.key, c)
+		one.after = c.until
+		t.counts[s.kind].Add(s.key, c)
+		all = append(all, one)
 	}
-	return nil
+	return all, nil
 }
 
-// forgive takes an attempt back that was good: the name's own counts are dropped,
-// the network's is lowered.
-func (t *throttle) forgive(scales []scale) {
+// forgive takes an attempt back that was good: the name's own count is wiped out,
+// the others are as if it had not been. So nobody buys guesses at other names by
+// logging in to one of their own.
+func (t *throttle) forgive(all []charged) { t.undo(all, true) }
+
+// refund takes an attempt back that was not looked at.
+func (t *throttle) refund(all []charged) { t.undo(all, false) }
+
+func (t *throttle) undo(all []charged, good bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for i, s := range scales {
-		if i == 0 {
-			t.counts.Remove(s.key)
+	for _, one := range all {
+		counts := t.counts[one.kind]
+		if good && one.own {
+			counts.Remove(one.key)
 			continue
 		}
-		if c, ok := t.counts.Get(s.key); ok && c.failures > 0 {
+		if c, ok := counts.Get(one.key); ok && c.failures > 0 {
 			c.failures--
-			c.until = time.Time{}
-			t.counts.Add(s.key, c)
+			if c.until.Equal(one.after) {
+				c.until = one.before
+			}
+			counts.Add(one.key, c)
 		}
 	}
 }

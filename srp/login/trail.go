@@ -45,23 +45,6 @@ func (s *Service) note(w Writer, name string, e Event) error {
 	return nil
 }
 
-// forget erases what happened to a name.
-func (s *Service) forget(w Writer, name string) error {
-	var keys [][]byte
-	if err := w.Each(Trail, owned(name), func(k, _ []byte) error {
-		keys = append(keys, bytes.Clone(k))
-		return nil
-	}); err != nil {
-		return err
-	}
-	for _, k := range keys {
-		if err := w.Delete(Trail, k); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // Trail returns what happened to the account of a session, oldest first.
 func (s *Service) Trail(ctx context.Context, of *Session) (all []Event, err error) {
 	err = s.config.Store.View(ctx, func(r Reader) error {

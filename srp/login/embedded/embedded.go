@@ -21,6 +21,7 @@ func Open(path string) (*Store, error) {
 	for t, name := range map[login.Table]string{
 		login.Accounts: "accounts", login.Sessions: "sessions", login.Owners: "owners", login.Trail: "trail",
 		login.Invites: "invites", login.Former: "former", login.Meta: "meta",
+		login.Blobs: "blobs", login.Devices: "devices", login.Handles: "handles",
 	} {
 		specs[t] = kv.Spec{Name: name}
 	}
