@@ -307,3 +307,30 @@ func TestNothingAudited(t *testing.T) {
 		t.Errorf("%d", r.StatusCode)
 	}
 }
+
+// TestAddCheckpointHasItsOwnBudget: a log that promises its clients seconds asks every
+// second, for years; what strangers at its address hand in costs it nothing.
+func TestAddCheckpointHasItsOwnBudget(t *testing.T) {
+	now := time.Unix(1_800_000_000, 0)
+	f := newFixture(t, func(c *Config) {
+		c.Now = func() time.Time { return now }
+		c.AddCheckpoint = http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
+	})
+	ask := func() int { return f.do("POST", "/add-checkpoint", nil, "address", "198.51.100.1:1").StatusCode }
+	for range 100 {
+		f.do("POST", path, nil, "address", "198.51.100.1:1")
+	}
+	for i := range 600 {
+		now = now.Add(500 * time.Millisecond)
+		if status := ask(); status != 200 {
+			t.Fatalf("request %d: status %d", i, status)
+		}
+	}
+	flooded := false
+	for range 1000 {
+		flooded = flooded || ask() == 429
+	}
+	if !flooded {
+		t.Error("there is no limit")
+	}
+}
