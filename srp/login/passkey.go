@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"strconv"
 )
 
@@ -133,6 +134,10 @@ func (s *Service) FinishPasskey(ctx context.Context, from Requester, handshake s
 	return nil, ErrBusy
 }
 
+// ErrCopied is what a check returns for a passkey whose counter did not rise, so
+// that there may be two of it: its owner reads of it. It is an ErrDenied.
+var ErrCopied = fmt.Errorf("%w: the counter of the passkey did not rise", ErrDenied)
+
 // errChanged is an assertion that was checked against what is not there any more.
 var errChanged = errors.New("passkeys have changed meanwhile")
 
@@ -168,12 +173,17 @@ func (s *Service) finishPasskey(ctx context.Context, h *handshake, handle []byte
 	}
 	seen := bytes.Clone(p.Blob)
 	var blob []byte
+	copied := false
 	if err := s.gate.run(ctx, func() error {
-		if blob, err = check(bytes.Clone(h.challenge), p); err != nil || blob == nil || len(blob) > MaxPasskeys {
+		blob, err = check(bytes.Clone(h.challenge), p)
+		copied = errors.Is(err, ErrCopied)
+		if err != nil || blob == nil || len(blob) > MaxPasskeys {
 			return ErrDenied
 		}
 		return nil
-	}); err != nil {
+	}); copied {
+		return nil, s.noteCopied(ctx, &now)
+	} else if err != nil {
 		return nil, err
 	}
 	how := "passkey"
@@ -201,6 +211,20 @@ func (s *Service) finishPasskey(ctx context.Context, h *handshake, handle []byte
 		return err
 	})
 	return g, err
+}
+
+// noteCopied tells the owner of an account, and refuses the login.
+func (s *Service) noteCopied(ctx context.Context, h *handshake) error {
+	err := s.config.Store.Update(ctx, func(w Writer) error {
+		if _, err := s.current(w, h); err != nil {
+			return err
+		}
+		return s.note(w, h.name, Event{What: "passkey refused: its counter did not rise, there may be a copy"})
+	})
+	if err != nil {
+		return err
+	}
+	return ErrDenied
 }
 
 // denyAbsent is ErrDenied for what is not there.
