@@ -97,3 +97,22 @@ func TestLateGiveWay(t *testing.T) {
 		t.Errorf("%+v", d.Status())
 	}
 }
+
+// A full is a court that notes what it is told and has no room for the evidence.
+type full struct{ *branch }
+
+func (full) Convict([]byte) (watch.Finding, error) {
+	return watch.Finding{Final: true, Proved: true}, nil
+}
+func (full) Findings() []watch.Finding { return []watch.Finding{{ID: "x", Final: true, Proved: true}} }
+
+// TestEvidenceThatIsNotKept: what the auditor could not write down is told all the same.
+func TestEvidenceThatIsNotKept(t *testing.T) {
+	ours, theirs := fork(t, 5, 10, 10)
+	ours.audit(15)
+	d := NewDesk(ours, full{ours}, Options{Now: at(epoch)})
+	answer(t, d, theirs.heads(9))
+	if a := answer(t, d, ours.heads(9)); a.Verdict != gossip.Contradicts || a.Evidence == nil {
+		t.Errorf("%v, %d bytes of evidence", a.Verdict, len(a.Evidence))
+	}
+}

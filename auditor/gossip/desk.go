@@ -351,7 +351,7 @@ func (d *Desk) hand(l *log, file []byte) error {
 		return nil // one is enough, and more of it would fill the disk
 	}
 	finding, err := d.court.Convict(file)
-	if err != nil {
+	if err != nil || finding.File == "" { // a disk that is full, say: others can still be told
 		d.convicted = file
 		d.o.Logger.Error("evidence could not be kept", "error", err)
 	}
