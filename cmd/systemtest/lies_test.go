@@ -217,7 +217,7 @@ func TestLies(t *testing.T) {
 				a.Timestamp -= 3_600_001
 				a.Signature = sc.sign(sc.auditor, sc.auditorTBS(a, sc.root(a.TreeSize)))
 			})
-		}, kind(client.BadAuditor).saying("behind")},
+		}, kind(client.BadAuditor).saying("the auditor is late")},
 		{"an auditor ahead of the log", audited, func(sc *scene) http.Handler {
 			return sc.edit(func(r *wire.SearchResponse) {
 				a := r.FullTreeHead.AuditorTreeHead
