@@ -118,18 +118,18 @@ func ask(ctx context.Context, dir, name string, q, r any) (served bool, err erro
 
 // newAdminServer returns the server behind the admin socket. Only those who may
 // read the keys get there, so that it sets no limits; a backup takes its time.
-func newAdminServer(op *operator.Operator) *http.Server {
-	return &http.Server{Handler: adminHandler(op), ReadHeaderTimeout: 10 * time.Second}
+func newAdminServer(op *operator.Operator, a *accounts) *http.Server {
+	return &http.Server{Handler: adminHandler(op, a), ReadHeaderTimeout: 10 * time.Second}
 }
 
 // adminHandler answers what ask asks.
-func adminHandler(op *operator.Operator) http.Handler {
+func adminHandler(op *operator.Operator, a *accounts) http.Handler {
 	mux := http.NewServeMux()
 	register(mux, op, publishAction)
 	register(mux, op, eraseAction)
 	register(mux, op, tokenAction)
 	register(mux, op, statusAction)
-	register(mux, op, backupAction)
+	registerAccounts(mux, op, a)
 	register(mux, op, reloadAction)
 	register(mux, op, setAuditorAction)
 	registerFiles(mux, op)

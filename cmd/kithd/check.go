@@ -16,6 +16,7 @@ import (
 	"github.com/kith-kt/kith/proto/provider"
 	"github.com/kith-kt/kith/proto/vrf"
 	"github.com/kith-kt/kith/proto/wire"
+	"github.com/kith-kt/kith/srp/login"
 )
 
 func newCheckCommand() *cobra.Command {
@@ -25,7 +26,8 @@ func newCheckCommand() *cobra.Command {
 		Short: "Recompute every hash of the store, and name the first thing wrong",
 		Long: `Check reads the whole store and computes everything in it again: pages of the
 prefix tree, log entries, both log trees, commitments, the signature of the head,
-and the VRF output of every version. It names the first thing wrong and exits
+and the VRF output of every version. Of accounts, the file and their key are checked,
+and everything is read. It names the first thing wrong and exits
 with 1. The log must not be served meanwhile.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -41,21 +43,45 @@ with 1. The log must not be served meanwhile.`,
 				secret = nil
 			}
 			head, err := checkStore(cmd.Context(), storePath(dir), config, secret, cmd.ErrOrStderr())
-			if err == nil { // the high-water mark, the settings, the tokens
-				err = withOperator(cmd.Context(), dir, false, func(*operator.Operator) error { return nil })
+			var found *login.Counts // nil: there is no account service
+			if err == nil {         // the high-water mark, the settings, the tokens
+				err = withOperator(cmd.Context(), dir, false, func(op *operator.Operator) (err error) {
+					found, err = checkAccounts(cmd.Context(), dir, op)
+					return err
+				})
 			}
 			if err != nil {
 				return err
 			}
 			if wantsJSON(cmd) {
-				return printJSON(cmd, map[string]any{"ok": true, "size": head.Size, "root": hexOf(head.Root[:])})
+				return printJSON(cmd, map[string]any{"ok": true, "size": head.Size, "root": hexOf(head.Root[:]), "accounts": found})
 			}
-			_, err = fmt.Fprintf(cmd.OutOrStdout(), "all is well: %d log entries, root %x\n", head.Size, head.Root)
+			if _, err = fmt.Fprintf(cmd.OutOrStdout(), "all is well: %d log entries, root %x\n", head.Size, head.Root); err == nil && found != nil {
+				_, err = fmt.Fprintf(cmd.OutOrStdout(), "%d accounts, whose key is there\n", found.Accounts)
+			}
 			return err
 		},
 	}
 	cmd.Flags().BoolVar(&fast, "fast", false, "leave the VRF outputs out, which take most of the time")
 	return cmd
+}
+
+// checkAccounts checks the accounts of a log, if there are any: pages of the file,
+// the key, and that everything can be read.
+func checkAccounts(ctx context.Context, dir string, op *operator.Operator) (_ *login.Counts, err error) {
+	a := new(accounts)
+	if err := a.open(dir, op, accountOptions{}); err != nil || a.service == nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, a.close()) }()
+	n, err := a.service.Count(ctx) // reads what there is
+	if err == nil {
+		err = a.store.Check(ctx)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", accountsPath(dir), err)
+	}
+	return &n, nil
 }
 
 // identityOf reads what the log in dir is, without opening it.

@@ -95,6 +95,8 @@ func lost(dir string, err error) error {
 	switch {
 	case hintFor(err) != "" || !errors.Is(err, fs.ErrNotExist):
 		return err
+	case gone(filepath.Join(operator.KeysFolder, loginKeyFile)) && strings.Contains(err.Error(), loginKeyFile):
+		return failed(err, "put back the "+loginKeyFile+" that you keep; if it is lost for good, nobody can log in any more, and accounts begin anew")
 	case gone(operator.StoreFile):
 		return failed(err, "put the store back, or the newest backup: kithd restore --data "+dir+" FILE")
 	}

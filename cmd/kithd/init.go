@@ -20,7 +20,7 @@ import (
 func newInitCommand() *cobra.Command {
 	var o operator.Options
 	var auditor operator.Auditor
-	var auditorKey string
+	var auditorKey, registration string
 	cmd := &cobra.Command{
 		Use:   "init --data DIR --domain DOMAIN",
 		Short: "Make the keys, the settings and the first entry of a new log",
@@ -58,10 +58,16 @@ document, which tells clients which log is yours; it is not needed to serve.`,
 				return usage(errors.New("an auditor belongs to mode third-party-auditing, and to no other"),
 					"--mode third-party-auditing --auditor-key BASE64")
 			}
+			if o.Accounts, err = registrationOf("accounts", registration); err != nil {
+				return err
+			}
 			if err := checkEmpty(dir); err != nil {
 				return err
 			}
 			summary, err := operator.Init(dir, o)
+			if err == nil && o.Accounts != nil {
+				err = makeAccounts(dir)
+			}
 			if err != nil {
 				return err
 			}
@@ -86,6 +92,7 @@ document, which tells clients which log is yours; it is not needed to serve.`,
 	f.StringVar(&o.Search, "search", operator.SearchPublic, "who may look labels up: public, or token")
 	f.BoolVar(&o.OpaqueValues, "opaque-values", false, "values are the provider's own business, not account records")
 	f.IntVar(&o.MaxValue, "max-value", 1<<20, "most `BYTES` of one value")
+	f.StringVar(&registration, "accounts", "", "run an account service: open (everybody may register), invite, or closed (default: none)")
 	f.DurationVar(&o.DocumentLife, "document-life", operator.DefaultDocumentLife, "how long the provider document is good")
 	return cmd
 }
@@ -139,7 +146,7 @@ func checkEmpty(dir string) error {
 		switch name := e.Name(); {
 		case strings.HasPrefix(name, "."), name == "lost+found":
 		case name == operator.ConfigFile, name == operator.DocumentFile, name == operator.StoreFile, name == operator.KeysFolder,
-			name == operator.HighWaterFile, name == operator.RootFolder, name == "lock":
+			name == operator.HighWaterFile, name == operator.RootFolder, name == "lock", name == accountsFile:
 			return nil
 		default:
 			return failed(fmt.Errorf("%s: folder is not empty: there is %s", dir, name), "a log needs a folder of its own, such as "+filepath.Join(dir, "kith"))

@@ -154,7 +154,7 @@ func TestPublishAtOnceLosesNothing(t *testing.T) {
 // TestAdminRefusesWhatItDoesNotKnow sends the admin socket what no command sends.
 func TestAdminRefusesWhatItDoesNotKnow(t *testing.T) {
 	withLog(t, func(op *operator.Operator) {
-		h := adminHandler(op)
+		h := adminHandler(op, new(accounts))
 		for _, c := range []struct {
 			method, path, body string
 			want               int

@@ -92,6 +92,7 @@ func newRoot() *cobra.Command {
 		newDocumentCommand(),
 		newSetWitnessesCommand(),
 		newSetAuditorCommand(),
+		newAccountsCommand(),
 		newDemoCommand(),
 		newBenchCommand(),
 	)

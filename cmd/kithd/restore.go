@@ -29,28 +29,57 @@ would show some people another log than others: a fork. Put the newest store
 back, or move to a successor log.
 
 Values erased and tokens revoked after the backup was made are there again: erase
-and revoke them once more before the log is served.`,
+and revoke them once more before the log is served.
+
+Of the store and the accounts (FILE.accounts), what is missing is restored. All
+sessions are ended: some of them may have been revoked since. Passwords are those
+of the backup, accounts deleted since are there again, and names registered since
+are not. Accounts made with another login.key are refused.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			dir, err := dataDir(cmd)
 			if err != nil {
 				return err
 			}
-			size, err := restore(cmd, dir, args[0])
+			r, err := restoreMissing(cmd, dir, args[0])
 			if err != nil {
 				return err
 			}
 			if wantsJSON(cmd) {
-				return printJSON(cmd, backupReply{Size: size})
+				return printJSON(cmd, r)
 			}
-			_, err = fmt.Fprintf(cmd.OutOrStdout(), "restored %d log entries\n", size)
+			if r.Size > 0 {
+				_, err = fmt.Fprintf(cmd.OutOrStdout(), "restored %d log entries\n", r.Size)
+			}
+			if err == nil && r.Accounts {
+				_, err = fmt.Fprintln(cmd.OutOrStdout(), "restored the accounts; everybody is to log in again")
+			}
 			return err
 		},
 	}
 }
 
+// restoreMissing restores the store, the accounts, or both.
+func restoreMissing(cmd *cobra.Command, dir, from string) (r backupReply, err error) {
+	settings, err := operator.LoadConfig(dir)
+	if err != nil {
+		return r, err
+	}
+	r.Accounts = settings.Accounts != nil && !isThere(accountsPath(dir))
+	if isThere(storePath(dir)) && r.Accounts {
+		return r, restoreAccounts(cmd, dir, accountsBackup(from))
+	}
+	if r.Accounts {
+		if err := restoreAccounts(cmd, dir, accountsBackup(from)); err != nil {
+			return r, err
+		}
+	}
+	r.Size, err = restore(cmd, dir, from)
+	return r, err
+}
+
 func restore(cmd *cobra.Command, dir, from string) (size uint64, err error) {
-	if _, err := os.Lstat(storePath(dir)); err == nil {
+	if isThere(storePath(dir)) {
 		return 0, failed(fmt.Errorf("%s is there already", storePath(dir)), "move it away first; nothing is ever overwritten")
 	}
 	config, secret, err := identityOf(dir)

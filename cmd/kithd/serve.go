@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"os"
 	"path/filepath"
 	"time"
@@ -24,6 +25,7 @@ type serveOptions struct {
 	open   operator.OpenOptions
 	grace  time.Duration
 	ready  string // file for the address; "": none
+	leap   bool   // LEAP's clients are served
 }
 
 func newServeCommand() *cobra.Command {
@@ -41,8 +43,12 @@ Once it answers it writes one line to standard output:
 Logs go to standard error, and never contain a label, a token or the address of
 a requester. Without a certificate it listens on loopback only.
 
-While it runs, publish, erase, token, status and backup work through it, over
-the socket DIR/admin.sock.`,
+While it runs, publish, erase, token, status, accounts and backup work through it,
+over the socket DIR/admin.sock.
+
+Where the log has an account service (kithd accounts), it is served under /auth/v1.
+With --bonafide, unmodified clients of LEAP are served too. Their SRP has a group of
+1024 bits, which is weak: only passwords that are set through it depend on that.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			dir, err := dataDir(cmd)
@@ -72,6 +78,7 @@ the socket DIR/admin.sock.`,
 	f.DurationVar(&o.open.CheckpointInterval, "checkpoint-interval", operator.DefaultCheckpointInterval, "least time between two checkpoints of the audit log")
 	f.IntVar(&o.open.CachedProofs, "cached-proofs", 0, "how many VRF proofs are kept in memory, about 180 bytes each (default 262144)")
 	f.StringVar(&o.ready, "ready-file", "", "also write the address to this `FILE` once it answers, and remove that at the end")
+	f.BoolVar(&o.leap, "bonafide", false, "serve accounts to LEAP's clients too, under /1 and /provider.json, by SRP of 1024 bits")
 	f.DurationVar(&o.grace, "grace", daemon.DefaultGrace, "how long requests may take to finish at the end")
 	return cmd
 }
@@ -83,6 +90,8 @@ func serve(cmd *cobra.Command, dir string, o *serveOptions) (err error) {
 		return usage(err, "")
 	}
 	o.open.Logger, o.open.TrustProxy = logger, o.listen.BehindProxy
+	acc := new(accounts)
+	o.open.Authorizer, o.open.Bearer = acc.authorizer, acc.bearer
 	op, err := operator.Open(dir, o.open)
 	if err != nil {
 		return lost(dir, err)
@@ -92,6 +101,15 @@ func serve(cmd *cobra.Command, dir string, o *serveOptions) (err error) {
 			err = e
 		}
 		logger.Info("stopped")
+	}()
+	handler, err := o.openAccounts(dir, acc, op, logger)
+	if err != nil {
+		return lost(dir, err)
+	}
+	defer func() {
+		if e := acc.close(); err == nil {
+			err = e
+		}
 	}()
 	limits := op.Config().Limits.WithDefaults()
 	if o.listen.MaxConnections = limits.Connections; !o.listen.BehindProxy {
@@ -105,12 +123,12 @@ func serve(cmd *cobra.Command, dir string, o *serveOptions) (err error) {
 		return err
 	}
 	defer ln.Close()
-	servers := []func(context.Context) error{func(ctx context.Context) error {
-		return daemon.Serve(ctx, httpapi.NewServer(op.Handler(), logger), ln, o.grace)
+	servers := []func(context.Context) error{acc.run, func(ctx context.Context) error {
+		return daemon.Serve(ctx, httpapi.NewServer(handler, logger), ln, o.grace)
 	}}
 	if admin, err := listenAdmin(dir); err == nil {
 		servers = append(servers, func(ctx context.Context) error {
-			return daemon.Serve(ctx, newAdminServer(op), admin, o.grace)
+			return daemon.Serve(ctx, newAdminServer(op, acc), admin, o.grace)
 		})
 	} else {
 		logger.Warn("no admin socket: publish, erase, token and backup will not work while this runs", "error", err)
@@ -134,6 +152,26 @@ func serve(cmd *cobra.Command, dir string, o *serveOptions) (err error) {
 		return nil
 	})
 	return runServers(ctx, op, servers)
+}
+
+// openAccounts opens the account service of a log, if it has one, and returns what is
+// served.
+func (o *serveOptions) openAccounts(dir string, acc *accounts, op *operator.Operator, logger *slog.Logger) (http.Handler, error) {
+	options := accountOptions{logger: logger}
+	if o.leap {
+		options.weak = leapProfiles()
+	}
+	if err := acc.open(dir, op, options); err != nil {
+		return nil, err
+	}
+	if acc.service == nil && o.leap {
+		return nil, usage(fmt.Errorf("--bonafide: %w", errNoAccounts), "kithd accounts enable --data DIR --registration open")
+	}
+	handler, err := acc.handler(op.Handler(), o.listen.BehindProxy, o.leap, logger)
+	if err != nil {
+		return nil, errors.Join(err, acc.close())
+	}
+	return handler, nil
 }
 
 // writeReady writes a file that is whole as soon as it is there.

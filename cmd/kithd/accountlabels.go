@@ -1,0 +1,164 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/ed25519"
+	"crypto/rand"
+	"encoding/binary"
+	"errors"
+	"fmt"
+
+	"filippo.io/age"
+	"filippo.io/age/agessh"
+
+	"github.com/kith-kt/kith/directory"
+	"github.com/kith-kt/kith/directory/operator"
+	"github.com/kith-kt/kith/proto/record"
+	"github.com/kith-kt/kith/srp/login"
+)
+
+// accountLabels is what an account service learns from the log, and does there, of
+// the labels of its accounts.
+type accountLabels struct {
+	names accountNames
+	op    *operator.Operator
+}
+
+var (
+	_ login.DeviceKeys = (*accountLabels)(nil)
+	_ login.Sealer     = (*accountLabels)(nil)
+	_ login.Closer     = (*accountLabels)(nil)
+)
+
+// standing reads the newest record of a name's label.
+func (l *accountLabels) standing(name string) (*standing, error) {
+	snap, err := l.op.Sequencer().Snapshot()
+	if err != nil {
+		return nil, err
+	}
+	defer snap.Release()
+	return standingOf(snap, l.names.label(name), opaque(l.op))
+}
+
+// reserved reports whether a name cannot be had by who comes first: an official one,
+// or one whose label is somebody's already. Whose account could update a label would
+// be believed to be that person. What cannot be read is taken for somebody's.
+func (l *accountLabels) reserved(name string) bool {
+	if isOfficial(name) {
+		return true
+	}
+	s, err := l.standing(name)
+	return err != nil || s.greatest != nil && (s.record == nil || s.record.Kind != record.Closed)
+}
+
+// DeviceKeys implements login.DeviceKeys. What is not in the newest record was
+// revoked.
+func (l *accountLabels) DeviceKeys(_ context.Context, name string) (keys []ed25519.PublicKey, err error) {
+	s, err := l.standing(name)
+	if err != nil || s.record == nil || s.record.Kind == record.Closed {
+		return nil, err
+	}
+	for _, d := range s.record.Devices {
+		if d.SignatureKey.Valid() { // under another one a signature proves nothing
+			keys = append(keys, d.SignatureKey[:])
+		}
+	}
+	return keys, nil
+}
+
+const (
+	// maxSealed bounds the keys that one nonce is sealed to.
+	maxSealed = 8
+	// maxSSHKey bounds an SSH key that is sealed to, in octets: RSA of 8192 bits.
+	// What is sealed is computed for strangers.
+	maxSSHKey = 1100
+	// sealedContext begins what is sealed, so that nobody is made to open something
+	// else, and to say what was in it.
+	sealedContext = "kith sealed login 1\x00"
+)
+
+// Seal implements login.Sealer, as a binary age file. What it holds says for which
+// login it is: sealedContext, domain and name each behind their length in two octets,
+// and the nonce.
+func (l *accountLabels) Seal(_ context.Context, name string, nonce []byte) ([]byte, error) {
+	s, err := l.standing(name)
+	if err != nil || s.record == nil || s.record.Kind == record.Closed {
+		return nil, err
+	}
+	to := sealable(s.record.Keys)
+	if len(to) == 0 {
+		return nil, nil
+	}
+	b := []byte(sealedContext)
+	for _, part := range []string{l.names.domain, name} {
+		b = append(binary.BigEndian.AppendUint16(b, uint16(len(part))), part...)
+	}
+	var sealed bytes.Buffer
+	w, err := age.Encrypt(&sealed, to...)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := w.Write(append(b, nonce...)); err != nil {
+		return nil, err
+	}
+	return sealed.Bytes(), w.Close()
+}
+
+// sealable returns the keys of a record that age seals to.
+func sealable(keys []record.PublishedKey) (to []age.Recipient) {
+	for _, k := range keys {
+		var r age.Recipient
+		var err error
+		switch {
+		case len(to) == maxSealed:
+			return to
+		case k.Type == record.Age:
+			r, err = age.ParseX25519Recipient(string(k.Data))
+		case k.Type == record.SSH && len(k.Data) <= maxSSHKey:
+			r, err = agessh.ParseRecipient(k.Text())
+		default:
+			continue
+		}
+		if err == nil { // what cannot be sealed to is of no use here
+			to = append(to, r)
+		}
+	}
+	return to
+}
+
+// Close implements login.Closer. A person's own client has published the closed
+// record before, signed by the account key, and then there is nothing to do. Where it
+// has not (the key is lost, or the operator ends the account), the provider publishes
+// one: it cannot sign it as the holder, so it makes a key for this once and forgets
+// it. Everybody who knew the account key sees that somebody else did it, and is
+// stopped; and nobody can go on from it, so that who has the name next is a new
+// person to all.
+func (l *accountLabels) Close(ctx context.Context, name string) error {
+	for {
+		s, err := l.standing(name)
+		if err != nil || s.greatest == nil || s.record != nil && s.record.Kind == record.Closed {
+			return err
+		}
+		if s.record == nil && s.value != nil {
+			return errors.New("the label holds no account record")
+		}
+		_, once, err := ed25519.GenerateKey(rand.Reader)
+		if err != nil {
+			return err
+		}
+		label := l.names.label(name)
+		value, err := record.NewClosed(l.names.domain, label, *s.link(), "", once)
+		if err != nil {
+			return err
+		}
+		_, err = l.op.Sequencer().Submit(ctx, &directory.Update{Label: []byte(label), Greatest: s.greatest, Values: [][]byte{value}})
+		if _, stale := errors.AsType[*directory.StaleError](err); stale {
+			continue // somebody was faster
+		}
+		if err != nil {
+			return fmt.Errorf("close a label: %w", err)
+		}
+		return nil
+	}
+}
