@@ -1,6 +1,7 @@
 package watch
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -133,7 +134,7 @@ func (w *Watch) Cosign(note []byte, older uint64, proof []checkpoint.Hash) (line
 	if line, err = w.cosigner.Cosign(signed.Text(), uint64(max(now.Unix(), 0))); err != nil {
 		return nil, err
 	}
-	whole, err := checkpoint.AddCosignatures(note, line)
+	whole, err := checkpoint.AddCosignatures(bare(note, signed, w.Log().Verifier), line)
 	if err != nil {
 		return nil, err
 	}
@@ -146,6 +147,19 @@ func (w *Watch) Cosign(note []byte, older uint64, proof []checkpoint.Hash) (line
 		w.cosignedNote = whole
 	})
 	return line, nil
+}
+
+// bare returns a signed checkpoint with the log's signature alone. Whoever asks can
+// write other lines under it, and what is kept is handed to everybody.
+func bare(note []byte, signed *checkpoint.Signed, v *checkpoint.Verifier) []byte {
+	text := []byte(signed.Text() + "\n")
+	for line := range bytes.Lines(bytes.TrimPrefix(note, text)) {
+		one := append(text[:len(text):len(text)], line...)
+		if _, err := v.Open(one); err == nil {
+			return one
+		}
+	}
+	return note
 }
 
 // inTime refuses what is ahead of the clock: nobody should believe it yet.

@@ -2,7 +2,9 @@ package watch
 
 import (
 	"bytes"
+	"encoding/base64"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"os"
@@ -123,6 +125,24 @@ func TestCosigningFindsForks(t *testing.T) {
 			t.Error("it goes on")
 		}
 	}
+}
+
+// TestOthersLinesAreNotKept: who asks may write lines of anybody's under the log's
+// signature; they go no further.
+func TestOthersLinesAreNotKept(t *testing.T) {
+	w := newWorld(t, nil).fill(30)
+	watch := w.start()
+	passes(t, watch)
+	note := w.checkpoint(30)
+	for i := range 40 {
+		note = append(note, fmt.Sprintf("— buy-at-%d.example %s\n", i, base64.StdEncoding.EncodeToString(make([]byte, 500)))...)
+	}
+	line, err := watch.Cosign(note, 0, nil)
+	must(t, err)
+	if kept := watch.Cosigned(); !bytes.HasSuffix(kept, line) || bytes.Contains(kept, []byte("buy")) {
+		t.Errorf("kept: %d bytes", len(kept))
+	}
+	must(t, watch.Close())
 }
 
 // TestNoCosignerNoCosignature: a folder of before has none.
