@@ -31,6 +31,7 @@ type row struct {
 
 // rows is the one table from errors to answers; the first that fits counts.
 var rows = []row{
+	{login.ErrStale, http.StatusForbidden, "session is not fresh", "log in again, and ask again within ten minutes", 0},
 	{login.ErrDenied, http.StatusForbidden, "login denied", "the name or the password is wrong, or the login took too long", 0},
 	{login.ErrThrottled, http.StatusTooManyRequests, "too many attempts", "", time.Second},
 	{login.ErrBusy, http.StatusServiceUnavailable, "service busy", "", time.Second},
