@@ -100,3 +100,12 @@ func withAgent(ctx context.Context, socket string, do func(agent.Agent) error) e
 	}
 	return nil
 }
+
+// Fingerprint returns the key's short name, as ssh-add -l shows it: "SHA256:...".
+func (k *AgentKey) Fingerprint() string {
+	public, err := ssh.NewPublicKey(k.key)
+	if err != nil {
+		return ""
+	}
+	return ssh.FingerprintSHA256(public)
+}

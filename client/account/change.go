@@ -140,9 +140,10 @@ func (c *Client) Recover(ctx context.Context, p *Person, code *Code, renew func(
 	return c.renewed(ctx, p, again, &answer, q, next)
 }
 
-// Delete ends an account: a login, and a second proof of the password. Its label
-// gets a closed record of the provider, if the person published none before.
-func (c *Client) Delete(ctx context.Context, l *Login) error {
+// Delete ends an account: a login, and a second proof of the password. before is
+// called between the two, with a session that is still good: for the closed record
+// that the person signs. Where there is none, the provider publishes its own.
+func (c *Client) Delete(ctx context.Context, l *Login, before func(*Grant) error) error {
 	s := &stretcher{password: l.Password, legacy: l.Legacy}
 	defer s.wipe()
 	g, _, err := c.login(ctx, l, s)
@@ -150,6 +151,11 @@ func (c *Client) Delete(ctx context.Context, l *Login) error {
 		return err
 	}
 	defer g.Wipe()
+	if before != nil {
+		if err := before(g); err != nil {
+			return err
+		}
+	}
 	p, err := c.prove(ctx, &l.Person, l.Protocol, s, false)
 	if err != nil {
 		return err

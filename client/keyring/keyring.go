@@ -10,6 +10,7 @@
 //	DOMAIN/state            client.State
 //	DOMAIN/high-water       size and root of the newest head ever saved
 //	DOMAIN/accounts/*.json  one account each: key, token
+//	DOMAIN/logins/*.json    what is known of an account at the provider: session, device
 //	DOMAIN/contacts.json    names and compared fingerprints
 //	DOMAIN/evidence/        saved proofs and evidence of misbehaviour
 //	DOMAIN/convicted        which logs are refused from then on (Conviction)

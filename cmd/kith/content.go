@@ -137,6 +137,8 @@ type writer struct {
 	rotate  bool // change the account key
 	close   bool // give the label up
 	movedTo string
+	// devices changes the devices in the record; nil: they stay.
+	devices func([]record.Device) ([]record.Device, error)
 
 	promoted bool // the account key that was to follow is the account's now
 
@@ -149,7 +151,7 @@ func (w *writer) build(last *client.Found) ([]byte, error) {
 	label := w.account.Label
 	key := w.account.Key()
 	w.taken, w.keys = nil, w.content.after(nil)
-	if last == nil && (w.rotate || w.close) {
+	if last == nil && (w.rotate || w.close || w.devices != nil) {
 		return nil, failed("run: kith publish "+label, "%s: %w", label, errNothing)
 	}
 	if last == nil {
@@ -189,7 +191,12 @@ func (w *writer) build(last *client.Found) ([]byte, error) {
 		}
 		return record.NewClaim(w.domain, label, &link, record.Content{Keys: w.keys}, key)
 	case *r.Account == record.KeyOf(key):
-		if slices.EqualFunc(r.Keys, w.keys, same) {
+		if w.devices != nil {
+			if content.Devices, err = w.devices(r.Devices); err != nil {
+				return nil, err
+			}
+		}
+		if slices.EqualFunc(r.Keys, w.keys, same) && len(content.Devices) == len(r.Devices) {
 			return nil, nil
 		}
 		return record.NewOwner(w.domain, label, link, content, key, key)

@@ -93,7 +93,7 @@ func asFailure(err error) *failure {
 // plain is an error in one line, without the names of packages before it.
 func plain(err error) string {
 	s := oneLine(err.Error())
-	for _, pkg := range []string{"client: ", "keyring: ", "remote: ", "provider: ", "record: ", "label: "} {
+	for _, pkg := range []string{"client: ", "keyring: ", "remote: ", "provider: ", "record: ", "label: ", "account: "} {
 		s = strings.TrimPrefix(s, pkg)
 	}
 	return strings.TrimSuffix(s, ".")

@@ -97,7 +97,9 @@ Its state lies in $KITH_HOME, or else in kith under $XDG_DATA_HOME
 	flags.BoolVar(&p.opaque, "opaque", false, "values are not account records, but the provider's own business")
 	flags.BoolVar(&p.noGossip, "no-gossip", false, "hand nothing in to auditors this time")
 	root.AddCommand(p.newUse(), p.newLookup(), p.newVerify(), p.newPublish(), p.newClaim(), p.newRotate(), p.newClose(), p.newMonitor(),
-		p.newHistory(), p.newContacts(), p.newFingerprint(), p.newPolicy(), p.newGossip(), p.newStatus())
+		p.newHistory(), p.newContacts(), p.newFingerprint(), p.newPolicy(), p.newGossip(), p.newStatus(),
+		p.newRegister(), p.newLogin(), p.newLogout(), p.newPasswd(), p.newRecover(), p.newSessions(),
+		p.newDevices(), p.newAccount(), p.newTOTP())
 	return root
 }
 

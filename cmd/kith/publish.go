@@ -102,30 +102,36 @@ func (p *program) publish(ctx context.Context, typed string, w *writer, token *t
 		if w.account, err = s.held(name, w); err != nil {
 			return err
 		}
-		owned := s.client.State().Owned(name) != nil
-		if err := s.own(ctx, name); err != nil {
-			return err
-		}
-		done, err := s.client.Publish(ctx, name, w.build)
-		if err != nil && !owned {
-			s.disown(name)
-		}
-		alerts := s.alerts(ctx, name)
+		done, alerts, err := s.write(ctx, name, w)
 		if err != nil {
-			if len(alerts) > 0 {
-				p.warn("%s", plain(err))
-				return s.alarm(alerts, nil)
-			}
-			return s.keep(err, name)
-		}
-		if err := s.settle(w, done.Value); err != nil {
-			return err
-		}
-		if err := s.keepToken(w.account); err != nil {
 			return err
 		}
 		return s.published(w, done, alerts)
 	})
+}
+
+// write publishes what a writer writes, and watches over the label from then on.
+func (s *session) write(ctx context.Context, name string, w *writer) (*client.Published, []alert, error) {
+	owned := s.client.State().Owned(name) != nil
+	if err := s.own(ctx, name); err != nil {
+		return nil, nil, err
+	}
+	done, err := s.client.Publish(ctx, name, w.build)
+	if err != nil && !owned {
+		s.disown(name)
+	}
+	alerts := s.alerts(ctx, name)
+	if err != nil {
+		if len(alerts) > 0 {
+			s.p.warn("%s", plain(err))
+			return nil, nil, s.alarm(alerts, nil)
+		}
+		return nil, nil, s.keep(err, name)
+	}
+	if err := s.settle(w, done.Value); err != nil {
+		return nil, nil, err
+	}
+	return done, alerts, s.keepToken(w.account)
 }
 
 // account returns the account of a label, which is made now if there is none.
@@ -184,8 +190,8 @@ func (s *session) keepToken(a *keyring.Account) error {
 	return s.ring.SaveAccount(&kept)
 }
 
-// published says what was published.
-func (s *session) published(w *writer, done *client.Published, alerts []alert) error {
+// viewPublished returns what was published, for JSON.
+func (s *session) viewPublished(w *writer, done *client.Published) *publishedView {
 	key := record.KeyOf(w.account.Key())
 	safety := record.Safety(record.Identity{Domain: w.domain, Label: done.Label, Type: "account", Key: key[:]})
 	v := &publishedView{Label: done.Label, Version: done.Version, New: done.New, Entry: done.Position,
@@ -193,6 +199,21 @@ func (s *session) published(w *writer, done *client.Published, alerts []alert) e
 	for _, k := range w.keys {
 		v.Keys = append(v.Keys, nameOf(k))
 	}
+	return v
+}
+
+// emitPublished writes view, which holds v, as JSON, and raises the alarm if there is one.
+func (s *session) emitPublished(view any, v *publishedView, alerts []alert) error {
+	if len(alerts) > 0 {
+		v.Alerts = alerts
+		return s.alarm(alerts, view)
+	}
+	return s.p.emit(view)
+}
+
+// published says what was published.
+func (s *session) published(w *writer, done *client.Published, alerts []alert) error {
+	v := s.viewPublished(w, done)
 	shown := label.Display(done.Label)
 	switch {
 	case done.New:
@@ -207,11 +228,7 @@ func (s *session) published(w *writer, done *client.Published, alerts []alert) e
 	if window := s.window(); done.New {
 		s.p.say("run kith monitor about every %s, so that you are told of keys you did not publish", window)
 	}
-	if len(alerts) > 0 {
-		v.Alerts = alerts
-		return s.alarm(alerts, v)
-	}
-	return s.p.emit(v)
+	return s.emitPublished(v, v, alerts)
 }
 
 // window is how often users should look.
