@@ -222,6 +222,9 @@ func (h *handler) finish(w http.ResponseWriter, r *http.Request, f fields) (int,
 	if err != nil {
 		return 0, nil, err
 	}
+	if n := sha256.Size - len(m1); n > 0 {
+		m1 = append(make([]byte, n), m1...) // some write it without leading zeros
+	}
 	started, err := r.Cookie(cookie)
 	if err != nil {
 		return 0, nil, login.ErrDenied
