@@ -19,11 +19,12 @@ func newDemoCommand() *cobra.Command {
 	var folder string
 	cmd := &cobra.Command{
 		Use:   "demo",
-		Short: "Watch a provider publish keys, a reader verify them, and attacks being refused",
+		Short: "Watch people sign up, a provider publish keys, a reader verify them, and attacks being refused",
 		Long: `Demo starts a provider on this machine with an embedded store in a temporary
-folder. Over real HTTP, keys are published, looked up and verified, updated and
-monitored; the server restarts; and then the provider turns evil and plays
-attacks against the same reader. Nothing is left behind.
+folder. Over real HTTP, people sign up with passwords and log in, keys are
+published, looked up and verified, updated and monitored; the server restarts; and
+then the provider turns evil and plays attacks against the same reader. Nothing is
+left behind.
 
 With --attacks it plays all the ways in which a provider can misbehave against
 real auditors and real clients, says who noticed, and keeps the evidence:
@@ -74,6 +75,7 @@ refused, or with --attacks noticed, with evidence that holds.`,
 
 // An outcome is what the demo prints with --json.
 type outcome struct {
+	Accounts  int      `json:"accounts"`  // people who signed up
 	Published int      `json:"published"` // versions in the log
 	Verified  int      `json:"verified"`  // answers that a client proved
 	Attacks   []attack `json:"attacks"`

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"github.com/kith-kt/kith/client"
+	"github.com/kith-kt/kith/client/account"
 	"github.com/kith-kt/kith/client/keyring"
 	"github.com/kith-kt/kith/client/remote"
 	"github.com/kith-kt/kith/proto/checkpoint"
@@ -27,6 +28,8 @@ type demoPerson struct {
 	log    *client.Log
 	client *client.Client
 	token  string // for the person's own label
+
+	password account.Password // of the account, if there is one
 }
 
 // newDemoPerson makes an empty keyring and pins the provider, with the policy that

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"net"
 	"net/http"
 	"time"
@@ -19,7 +20,8 @@ type demoProvider struct {
 	server   *http.Server
 	listener net.Listener
 
-	open *evil.Running
+	open     *evil.Running
+	accounts accounts
 }
 
 func newDemoProvider(dir string) (*demoProvider, error) {
@@ -32,7 +34,11 @@ func newDemoProvider(dir string) (*demoProvider, error) {
 		Domain:                     demoDomain,
 		Addresses:                  []string{p.address},
 		ReasonableMonitoringWindow: time.Second,
+		Accounts:                   &operator.Accounts{Registration: operator.RegistrationOpen},
 	})
+	if err == nil {
+		err = makeAccounts(dir)
+	}
 	if err != nil {
 		listener.Close()
 		return nil, err
@@ -42,11 +48,21 @@ func newDemoProvider(dir string) (*demoProvider, error) {
 	return p, nil
 }
 
-// run opens a folder and serves it.
+// run opens a folder with its accounts, and serves it.
 func (p *demoProvider) run(dir string) (err error) {
-	p.open, err = evil.Run(dir, operator.OpenOptions{Interval: 5 * time.Millisecond, CheckpointInterval: operator.DefaultCheckpointInterval})
+	p.open, err = evil.Run(dir, operator.OpenOptions{
+		Interval: 5 * time.Millisecond, CheckpointInterval: operator.DefaultCheckpointInterval,
+		Authorizer: p.accounts.authorizer, Bearer: p.accounts.bearer,
+	})
+	if err != nil {
+		return err
+	}
+	if err := p.accounts.open(dir, p.open.Operator, accountOptions{}); err != nil {
+		return err
+	}
+	handler, err := p.accounts.handler(p.open.Handler(), false, false, nil)
 	if err == nil {
-		p.front.Set(p.open.Handler())
+		p.front.Set(handler)
 	}
 	return err
 }
@@ -57,7 +73,7 @@ func (p *demoProvider) stop() error {
 		return nil
 	}
 	p.front.Set(nil)
-	err := p.open.Stop()
+	err := errors.Join(p.accounts.close(), p.open.Stop())
 	p.open = nil
 	return err
 }

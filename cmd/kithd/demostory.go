@@ -37,7 +37,7 @@ func runDemo(ctx context.Context, dir string, story *storyteller) (*outcome, err
 	d := &demo{storyteller: story, dir: dir}
 	defer d.close()
 	for _, part := range []func(context.Context) error{
-		d.begin, d.publish, d.lookup, d.restart, d.change, d.monitor, d.attacks,
+		d.begin, d.signUp, d.publish, d.lookup, d.restart, d.change, d.monitor, d.attacks,
 	} {
 		if err := part(ctx); err != nil {
 			return nil, err
@@ -105,15 +105,10 @@ func (d *demo) publish(ctx context.Context) error {
 	d.say("The provider publishes the keys of %d users: a commitment to each goes into an append-only log, in %s.",
 		len(items), time.Since(began).Round(time.Millisecond))
 
-	secret, _, err := d.provider.open.Tokens().Create(ctx, directory.ScopeUpdate, []byte(alice))
-	if err != nil {
-		return err
-	}
-	d.alice.token = secret
 	if err := d.aliceKey(ctx); err != nil {
 		return err
 	}
-	d.say("Alice publishes hers herself, signed by an account key that never leaves her keyring. Her client verified that it went into the log as version 0 of %s, and that nobody had been there before.", alice)
+	d.say("Alice publishes hers herself, with the session she logged in to, signed by an account key that nobody else can use. Her client verified that it went into the log as version 0 of %s, and that nobody had been there before.", alice)
 	return nil
 }
 
