@@ -127,6 +127,32 @@ func TestCosigningFindsForks(t *testing.T) {
 	}
 }
 
+// TestProofTakesThePlaceOfAWord: a watch that ended for what it can only attest names
+// the proof once there is one.
+func TestProofTakesThePlaceOfAWord(t *testing.T) {
+	w := newWorld(t, nil).fill(30)
+	watch := w.start()
+	passes(t, watch)
+	w.lie = func(path string, b []byte) ([]byte, error) {
+		if path == "checkpoint" {
+			b = w.checkpoint(20)
+		}
+		return b, nil
+	}
+	if f, _ := caught(t, watch); f.Proved {
+		t.Fatalf("%+v", f)
+	}
+	e, err := evidence.NewTwoCheckpoints(w.envelope, w.checkpoint(30), fork(t, 12, 30).checkpoint(30))
+	must(t, err)
+	file, err := e.Append(nil)
+	must(t, err)
+	_, err = watch.Convict(file)
+	must(t, err)
+	if m, ok := errors.AsType[*Misbehaved](watch.Misbehaved()); !ok || !m.Finding.Proved {
+		t.Errorf("%+v", m.Finding)
+	}
+}
+
 // TestOthersLinesAreNotKept: who asks may write lines of anybody's under the log's
 // signature; they go no further.
 func TestOthersLinesAreNotKept(t *testing.T) {

@@ -145,11 +145,15 @@ func (w *Watch) expectAlerts(id string) {
 	}
 }
 
-// end ends the Watch, unless it is at its end already.
+// end ends the Watch, unless it is at its end already. What is proved takes the place
+// of what is not.
 func (w *Watch) end(m *Misbehaved) *Misbehaved {
-	if w.final == nil {
+	switch {
+	case w.final == nil:
 		w.final = m
 		close(w.caught)
+	case m.Finding.Proved && !w.final.Finding.Proved:
+		w.final = m
 	}
 	return m
 }
