@@ -16,6 +16,7 @@ type Group struct {
 	g       []byte // g, one octet
 	modulus *bigmod.Modulus
 	base    *bigmod.Nat // g
+	fixed   func() *fixedBase
 }
 
 // The groups of RFC 5054, by the bits of N. The two smallest are for protocols
@@ -45,7 +46,9 @@ func group(bits int, prime string, g byte) func() *Group {
 		if err != nil {
 			panic("srp: " + err.Error())
 		}
-		return &Group{Bits: bits, n: n, g: []byte{g}, modulus: modulus, base: base}
+		out := &Group{Bits: bits, n: n, g: []byte{g}, modulus: modulus, base: base}
+		out.fixed = sync.OnceValue(func() *fixedBase { return newFixedBase(out) })
+		return out
 	})
 }
 

@@ -22,7 +22,7 @@ func (p *Profile) NewEphemeral(rand io.Reader) (*Ephemeral, error) {
 	if _, err := io.ReadFull(rand, b); err != nil {
 		return nil, err
 	}
-	return &Ephemeral{p, b, p.Group.power(b)}, nil
+	return &Ephemeral{p, b, p.Group.fixed().power(p.Group, b)}, nil
 }
 
 // A Server is one login as the server sees it. Its methods are called once each,
