@@ -18,6 +18,7 @@ var (
 	errNoPath    = errors.New("no such path")
 	errMethod    = errors.New("method not allowed")
 	errMediaType = errors.New("media type is not application/json")
+	errTooLarge  = errors.New("body too large")
 )
 
 // A row says how an error is told (RFC 9457).
@@ -32,6 +33,7 @@ type row struct {
 // rows is the one table from errors to answers; the first that fits counts.
 var rows = []row{
 	{login.ErrStale, http.StatusForbidden, "session is not fresh", "log in again, and ask again within ten minutes", 0},
+	{login.ErrStale, http.StatusForbidden, "login denied", "the session is too old for this: log in again", 0},
 	{login.ErrDenied, http.StatusForbidden, "login denied", "the name or the password is wrong, or the login took too long", 0},
 	{login.ErrThrottled, http.StatusTooManyRequests, "too many attempts", "", time.Second},
 	{login.ErrBusy, http.StatusServiceUnavailable, "service busy", "", time.Second},
@@ -43,6 +45,7 @@ var rows = []row{
 	{login.ErrMalformed, http.StatusBadRequest, "malformed request", "", 0},
 	{auth.ErrMalformed, http.StatusBadRequest, "malformed request", "", 0},
 	{errMediaType, http.StatusUnsupportedMediaType, "not JSON", "send application/json", 0},
+	{errTooLarge, http.StatusRequestEntityTooLarge, "body too large", "", 0},
 	{errNoPath, http.StatusNotFound, "no such path", "", 0},
 	{errMethod, http.StatusMethodNotAllowed, "method not allowed", "", 0},
 	{nil, http.StatusServiceUnavailable, "service unavailable", "", 5 * time.Second},
@@ -109,7 +112,7 @@ func (k *Kit) Serve(w http.ResponseWriter, r *http.Request, name string, do func
 }
 
 // Read decodes the body of a request.
-func (k *Kit) Read(w http.ResponseWriter, r *http.Request, q any) error { return k.h.read(w, r, q) }
+func (k *Kit) Read(_ http.ResponseWriter, r *http.Request, q any) error { return k.h.read(r, q) }
 
 // Session returns the session of a request, or login.ErrNoSession.
 func (k *Kit) Session(ctx context.Context, r *http.Request) (*login.Session, error) {

@@ -16,7 +16,6 @@ import (
 
 	"github.com/go-chi/chi/v5"
 	"github.com/prometheus/client_golang/prometheus"
-	"golang.org/x/sync/semaphore"
 	"golang.org/x/time/rate"
 
 	"github.com/kith-kt/kith/internal/daemon"
@@ -32,8 +31,8 @@ type Config struct {
 	Address func(*http.Request) netip.Addr
 	// More mounts what other packages add below /auth/v1, such as passkeys.
 	More func(chi.Router, *Kit)
-	// Concurrent bounds the requests in work at a time. Default 128.
-	Concurrent int64
+	// Limits bound what strangers can make the service do.
+	Limits Limits
 	// Registry gets the handler's metrics. Default: a new one.
 	Registry *prometheus.Registry
 	// Logger is told of faults. Default: none.
@@ -45,7 +44,7 @@ type Kit struct{ h *handler }
 
 type handler struct {
 	config  Config
-	working *semaphore.Weighted
+	limits  *limiter
 	faults  *rate.Limiter
 	answers *prometheus.CounterVec
 }
@@ -61,17 +60,18 @@ func New(c Config) (http.Handler, error) {
 			return a.Addr()
 		}
 	}
-	if c.Concurrent == 0 {
-		c.Concurrent = 128
-	}
 	if c.Registry == nil {
 		c.Registry = prometheus.NewRegistry()
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
+	limits, err := newLimiter(c.Limits)
+	if err != nil {
+		return nil, err
+	}
 	h := &handler{
-		config: c, working: semaphore.NewWeighted(c.Concurrent), faults: rate.NewLimiter(1, 10),
+		config: c, limits: limits, faults: rate.NewLimiter(1, 10),
 		answers: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "kith_auth_answers_total", Help: "Answers of the account service, by operation and status."}, []string{"operation", "status"}),
 	}
 	if err := c.Registry.Register(h.answers); err != nil {
@@ -109,7 +109,7 @@ func open[Q any](h *handler, name string, do operation[Q]) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		q := new(Q)
 		h.serve(w, r, name, func(ctx context.Context) (any, error) {
-			if err := h.read(w, r, q); err != nil {
+			if err := h.read(r, q); err != nil {
 				return nil, err
 			}
 			return do(ctx, r, h.requester(r), q)
@@ -127,7 +127,7 @@ func owned[Q any](h *handler, name string, do func(ctx context.Context, r *http.
 				return nil, err
 			}
 			if _, none := any(q).(*struct{}); !none {
-				if err := h.read(w, r, q); err != nil {
+				if err := h.read(r, q); err != nil {
 					return nil, err
 				}
 			}
@@ -146,11 +146,21 @@ func (h *handler) plain(name string, do func(*http.Request, login.Requester) (an
 func (h *handler) serve(w http.ResponseWriter, r *http.Request, name string, do func(ctx context.Context) (any, error)) {
 	ctx, cancel := context.WithTimeout(r.Context(), 30*time.Second)
 	defer cancel()
-	if !h.working.TryAcquire(1) {
+	from := h.requester(r).Network
+	if err := h.limits.enter(from, time.Now()); err != nil {
+		h.decline(w, r, name, err)
+		return
+	}
+	defer h.limits.leave(from)
+	if err := h.limits.receive(w, r); err != nil {
+		h.decline(w, r, name, err)
+		return
+	}
+	if !h.limits.working.TryAcquire(1) {
 		h.decline(w, r, name, login.ErrBusy)
 		return
 	}
-	defer h.working.Release(1)
+	defer h.limits.working.Release(1)
 	answer, err := do(ctx)
 	if err != nil {
 		h.decline(w, r, name, err)
@@ -163,12 +173,12 @@ func (h *handler) requester(r *http.Request) login.Requester {
 	return login.Requester{Network: daemon.Network(h.config.Address(r))}
 }
 
-// read decodes the body.
-func (h *handler) read(w http.ResponseWriter, r *http.Request, q any) error {
+// read decodes the body, which was received.
+func (h *handler) read(r *http.Request, q any) error {
 	if t, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";"); strings.TrimSpace(t) != "application/json" {
 		return errMediaType
 	}
-	return auth.Decode(http.MaxBytesReader(w, r.Body, auth.MaxBody), q)
+	return auth.Decode(r.Body, q)
 }
 
 // session returns the session of the bearer token.
