@@ -5,13 +5,13 @@ import (
 	"context"
 	"crypto/ed25519"
 	"crypto/rand"
-	"encoding/binary"
 	"errors"
 	"fmt"
 
 	"filippo.io/age"
 	"filippo.io/age/agessh"
 
+	"github.com/kith-kt/kith/client/account"
 	"github.com/kith-kt/kith/directory"
 	"github.com/kith-kt/kith/directory/operator"
 	"github.com/kith-kt/kith/proto/record"
@@ -73,14 +73,11 @@ const (
 	// maxSSHKey bounds an SSH key that is sealed to, in octets: RSA of 8192 bits.
 	// What is sealed is computed for strangers.
 	maxSSHKey = 1100
-	// sealedContext begins what is sealed, so that nobody is made to open something
-	// else, and to say what was in it.
-	sealedContext = "kith sealed login 1\x00"
 )
 
 // Seal implements login.Sealer, as a binary age file. What it holds says for which
-// login it is: sealedContext, domain and name each behind their length in two octets,
-// and the nonce.
+// login it is (account.SealedMessage), so that nobody is made to open something else,
+// and to say what was in it.
 func (l *accountLabels) Seal(_ context.Context, name string, nonce []byte) ([]byte, error) {
 	s, err := l.standing(name)
 	if err != nil || s.record == nil || s.record.Kind == record.Closed {
@@ -90,19 +87,18 @@ func (l *accountLabels) Seal(_ context.Context, name string, nonce []byte) ([]by
 	if len(to) == 0 {
 		return nil, nil
 	}
-	b := []byte(sealedContext)
-	for _, part := range []string{l.names.domain, name} {
-		b = append(binary.BigEndian.AppendUint16(b, uint16(len(part))), part...)
-	}
 	var sealed bytes.Buffer
 	w, err := age.Encrypt(&sealed, to...)
 	if err != nil {
 		return nil, err
 	}
-	if _, err := w.Write(append(b, nonce...)); err != nil {
+	if _, err := w.Write(account.SealedMessage(l.names.domain, name, nonce)); err != nil {
 		return nil, err
 	}
-	return sealed.Bytes(), w.Close()
+	if err := w.Close(); err != nil {
+		return nil, err
+	}
+	return sealed.Bytes(), nil
 }
 
 // sealable returns the keys of a record that age seals to.
