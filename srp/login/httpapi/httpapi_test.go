@@ -37,6 +37,12 @@ type site struct {
 
 func newSite(t testing.TB, change func(*login.Config)) *site {
 	t.Helper()
+	return siteOf(t, change, nil)
+}
+
+// newHandler returns a handler as a site has it.
+func newHandler(t testing.TB, change func(*login.Config), more func(*httpapi.Config)) http.Handler {
+	t.Helper()
 	store, err := embedded.Open(filepath.Join(t.TempDir(), "accounts.db"))
 	must(t, err)
 	t.Cleanup(func() { must(t, store.Close()) })
@@ -48,9 +54,21 @@ func newSite(t testing.TB, change func(*login.Config)) *site {
 	}
 	service, err := login.New(c)
 	must(t, err)
-	h, err := httpapi.New(httpapi.Config{Service: service, Info: auth.Info{Domain: "example.org", Registration: "open"}})
+	config := httpapi.Config{Service: service, Info: auth.Info{
+		Domain: "example.org", Registration: "open", Protocols: []string{"srp", "opaque"},
+		Profile: login.DefaultProfile, KDF: login.DefaultKDF.String(), Factors: []string{"totp"},
+	}}
+	if more != nil {
+		more(&config)
+	}
+	h, err := httpapi.New(config)
 	must(t, err)
-	server := httptest.NewServer(h)
+	return h
+}
+
+func siteOf(t testing.TB, change func(*login.Config), more func(*httpapi.Config)) *site {
+	t.Helper()
+	server := httptest.NewServer(newHandler(t, change, more))
 	t.Cleanup(server.Close)
 	return &site{t, server.URL}
 }
