@@ -78,6 +78,7 @@ func (a *accounts) open(dir string, op *operator.Operator, o accountOptions) (er
 		Invites:    a.settings.Registration == operator.RegistrationInvite,
 		Closed:     a.settings.Registration == operator.RegistrationClosed,
 		Weak:       o.weak,
+		Handshake:  2 * time.Minute, // the second step may wait for a person
 		Idle:       time.Duration(a.settings.Idle),
 		Absolute:   time.Duration(a.settings.Absolute),
 		Quarantine: time.Duration(a.settings.Quarantine),

@@ -128,6 +128,13 @@ func TestAccountNames(t *testing.T) {
 	}
 }
 
+func TestOriginsOf(t *testing.T) {
+	got := originsOf("example.org", []string{"https://example.org", "https://kt.example.org:8443/", "http://example.org", "https://example.org/kt", "https://badexample.org", "https://example.com", "::"})
+	if !slices.Equal(got, []string{"https://example.org", "https://kt.example.org:8443"}) {
+		t.Errorf("%q", got)
+	}
+}
+
 // TestSessionsHoldTheirOwnLabel: a session updates its holder's label, and no other;
 // what it is told of others is the same whether or not they exist.
 func TestSessionsHoldTheirOwnLabel(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -64,6 +65,7 @@ func (a accountsAction[Q, R]) run(ctx context.Context, dir string, q Q) (r R, er
 
 func newAccountsEnableCommand() *cobra.Command {
 	var registration string
+	var origins []string
 	cmd := &cobra.Command{
 		Use:   "enable --data DIR --registration open|invite|closed",
 		Short: "Switch the account service on, or change who may register",
@@ -86,7 +88,12 @@ somebody's: import that person's account, or invite them by name.`,
 			if settings == nil {
 				return usage(errors.New("who may register?"), "--registration open, invite or closed")
 			}
-			if err := enableAccounts(cmd.Context(), dir, settings.Registration); err != nil {
+			for _, o := range origins {
+				if u, err := url.Parse(o); err != nil || u.Host == "" || u.Path != "" || u.Scheme != "https" && u.Hostname() != "localhost" {
+					return usage(fmt.Errorf("--origin is %q", o), "it is like https://example.org, without a path")
+				}
+			}
+			if err := enableAccounts(cmd.Context(), dir, settings.Registration, origins); err != nil {
 				return err
 			}
 			if wantsJSON(cmd) {
@@ -97,6 +104,7 @@ somebody's: import that person's account, or invite them by name.`,
 		},
 	}
 	cmd.Flags().StringVar(&registration, "registration", "", "who may register: open (everybody), invite, or closed (nobody)")
+	cmd.Flags().StringArrayVar(&origins, "origin", nil, "`URL` at which browsers find the login page and use passkeys, as https://example.org; may be repeated")
 	return cmd
 }
 
@@ -111,7 +119,7 @@ func registrationOf(flag, word string) (*operator.Accounts, error) {
 	return nil, usage(fmt.Errorf("--%s is %q", flag, word), "it is one of: open, invite, closed")
 }
 
-func enableAccounts(ctx context.Context, dir, registration string) error {
+func enableAccounts(ctx context.Context, dir, registration string, origins []string) error {
 	var settings operator.Accounts
 	err := withOperator(ctx, dir, false, func(op *operator.Operator) error {
 		now := op.Config().Accounts
@@ -137,7 +145,9 @@ func enableAccounts(ctx context.Context, dir, registration string) error {
 	if err != nil {
 		return err
 	}
-	settings.Registration = registration
+	if settings.Registration = registration; origins != nil {
+		settings.Origins = origins
+	}
 	return operator.SetAccounts(dir, &settings)
 }
 

@@ -2,34 +2,50 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"strings"
 
+	"github.com/kith-kt/kith/directory/operator"
 	"github.com/kith-kt/kith/internal/daemon"
 	"github.com/kith-kt/kith/srp"
 	"github.com/kith-kt/kith/srp/auth"
 	"github.com/kith-kt/kith/srp/login"
 	"github.com/kith-kt/kith/srp/login/bonafide"
 	"github.com/kith-kt/kith/srp/login/httpapi"
+	"github.com/kith-kt/kith/srp/login/page"
+	"github.com/kith-kt/kith/srp/login/passkey"
 )
 
-// handler puts the account service before what serves the log: /auth/v1, and for
-// LEAP's clients /1 and /provider.json.
+// handler puts the account service before what serves the log: /auth/v1, the login
+// page where there are passkeys, and for LEAP's clients /1 and /provider.json.
 func (a *accounts) handler(log http.Handler, trustProxy, leap bool, logger *slog.Logger) (http.Handler, error) {
 	if a.service == nil {
 		return log, nil
 	}
 	address := func(r *http.Request) netip.Addr { return daemon.Address(r, trustProxy) }
-	service, err := httpapi.New(httpapi.Config{
-		Service: a.service, Info: a.info(), Address: address, Registry: a.op.Metrics(), Logger: logger,
-	})
+	parts := map[string]http.Handler{}
+	config := httpapi.Config{Service: a.service, Info: a.info(), Address: address, Registry: a.op.Metrics(), Logger: logger}
+	if len(a.settings.Origins) > 0 {
+		keys, err := a.passkeys()
+		if err != nil {
+			return nil, failed(fmt.Errorf("%s: accounts: %w", operator.ConfigFile, err), "origins are like https://example.org, at or below passkey_id, which is "+a.passkeyID())
+		}
+		config.More, config.Info.Factors = keys.Routes, append(config.Info.Factors, "passkey")
+		if parts[page.Root], err = page.New(page.Config{Accounts: a.service, Passkeys: keys, Domain: a.names.domain, Address: address, Logger: logger}); err != nil {
+			return nil, err
+		}
+	}
+	service, err := httpapi.New(config)
 	if err != nil {
 		return nil, err
 	}
-	parts := map[string]http.Handler{auth.Root: service}
+	parts[auth.Root] = service
 	if leap {
 		if parts["/1"], err = bonafide.New(bonafide.Config{Service: a.service, Address: address, Logger: logger}); err != nil {
 			return nil, err
@@ -45,6 +61,33 @@ func (a *accounts) handler(log http.Handler, trustProxy, leap bool, logger *slog
 		}
 		log.ServeHTTP(w, r)
 	}), nil
+}
+
+// passkeys returns the service of passkeys.
+func (a *accounts) passkeys() (*passkey.Service, error) {
+	return passkey.New(passkey.Config{Accounts: a.service, ID: a.passkeyID(), Origins: a.settings.Origins, Rand: rand.Reader})
+}
+
+func (a *accounts) passkeyID() string {
+	if a.settings.PasskeyID != "" {
+		return a.settings.PasskeyID
+	}
+	return a.names.domain
+}
+
+// originsOf returns which of a provider's addresses its browsers may use passkeys at,
+// under the name of the domain.
+func originsOf(domain string, addresses []string) (origins []string) {
+	for _, address := range addresses {
+		u, err := url.Parse(address)
+		if err != nil || u.Scheme != "https" || strings.Trim(u.Path, "/") != "" {
+			continue
+		}
+		if host := u.Hostname(); host == domain || strings.HasSuffix(host, "."+domain) {
+			origins = append(origins, u.Scheme+"://"+u.Host)
+		}
+	}
+	return origins
 }
 
 // info says what the service takes.

@@ -64,6 +64,17 @@ document, which tells clients which log is yours; it is not needed to serve.`,
 			if err := checkEmpty(dir); err != nil {
 				return err
 			}
+			if o.Accounts != nil {
+				domain, err := label.Domain(o.Domain)
+				if err != nil {
+					return err
+				}
+				addresses := o.Addresses
+				if len(addresses) == 0 {
+					addresses = []string{"https://" + domain}
+				}
+				o.Accounts.Origins = originsOf(domain, addresses)
+			}
 			summary, err := operator.Init(dir, o)
 			if err == nil && o.Accounts != nil {
 				err = makeAccounts(dir)

@@ -28,6 +28,13 @@ type Accounts struct {
 	// Quarantine is how long the name of a deleted account is not given out;
 	// negative: for ever.
 	Quarantine Duration `json:"quarantine,omitempty"`
+	// Origins are where people's browsers find the login page and may use passkeys,
+	// such as "https://example.org"; https, or http on localhost. None: there is no
+	// page, and there are no passkeys.
+	Origins []string `json:"origins,omitempty"`
+	// PasskeyID is the name that passkeys belong to for ever: a domain at or below
+	// which all Origins are. Left out: the log's domain.
+	PasskeyID string `json:"passkey_id,omitempty"`
 }
 
 func (a *Accounts) check() error {
