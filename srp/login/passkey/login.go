@@ -72,7 +72,7 @@ func (s *Service) ask(all keys, second bool) (options, kept []byte, err error) {
 // verification is what the authenticator is to know of the person before it signs.
 func verification(second bool) protocol.UserVerificationRequirement {
 	if second {
-		return protocol.VerificationPreferred
+		return protocol.VerificationDiscouraged
 	}
 	return protocol.VerificationRequired
 }
