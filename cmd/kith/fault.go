@@ -115,7 +115,7 @@ var hints = []struct {
 	{remote.ErrInsecure, "use https; plain http goes to this machine only"},
 	{remote.ErrForeign, "check the address; what answers there is not a kith directory of this protocol revision"},
 	{problem.ErrNoAnswer, "check the spelling; the label or version may be unknown, erased or not yours to see, and a directory does not tell these apart"},
-	{problem.ErrUnauthorized, "ask your provider for a token, and give it with --token-file FILE"},
+	{problem.ErrUnauthorized, "ask your provider for a token, and give it with --token-file FILE; or if you have an account there, run: kith login NAME"},
 	{problem.ErrForbidden, "this token is for another label; ask your provider for one, and give it with --token-file FILE"},
 	{problem.ErrRateLimited, "wait a while, then try again"},
 	{problem.ErrUnavailable, "check the network, or try again later; nothing was changed"},

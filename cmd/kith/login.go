@@ -149,7 +149,6 @@ func (m *member) restore(ctx context.Context, g *account.Grant) (bool, error) {
 	case own == nil && kept == nil:
 		return false, nil
 	case own == nil:
-		kept.Token = g.Token
 		return true, s.ring.SaveAccount(kept)
 	case kept == nil:
 		return false, m.storeBackup(ctx, g, own)
@@ -187,7 +186,6 @@ func (m *member) settleKeys(ctx context.Context, g *account.Grant, own, kept *ke
 	case is(own):
 		return false, m.storeBackup(ctx, g, own)
 	case is(kept):
-		kept.Token = g.Token
 		s.p.say("the account key in this keyring was an old one; the one in force took its place")
 		return true, s.ring.SaveAccount(kept)
 	}
@@ -242,20 +240,8 @@ func (m *member) logOut(ctx context.Context) error {
 
 // forgetToken forgets the session here.
 func (m *member) forgetToken() error {
-	token := m.login.Token
 	m.login.Token, m.login.Session = "", ""
-	if err := m.s.ring.SaveLogin(m.login); err != nil {
-		return err
-	}
-	a, err := m.s.ring.Account(m.login.Label)
-	if errors.Is(err, keyring.ErrUnknown) || err == nil && a.Token != token {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	a.Token = ""
-	return m.s.ring.SaveAccount(a)
+	return m.s.ring.SaveLogin(m.login)
 }
 
 // A keyFlags says by which key to log in instead of a password.
@@ -308,7 +294,7 @@ func (m *member) byKey(ctx context.Context, k *keyFlags, factor account.Factor) 
 	defer done()
 	g, err := m.client.LoginDevice(ctx, &m.person, key, factor)
 	if errors.Is(err, account.ErrDenied) {
-		return nil, failed("look with: kith devices "+m.login.Label+"; and add it with: kith devices add", "the login of %s failed: the key is not one of its devices: %w", label.Display(m.login.Label), err)
+		return nil, failed("look with: kith devices "+m.login.Label+"; and add it with: kith devices add", "the login of %s failed: the key is not one of its devices: %w", label.Display(m.login.Label), account.ErrDenied)
 	}
 	return g, err
 }

@@ -104,30 +104,14 @@ func (m *member) token() (string, error) {
 	return m.login.Token, nil
 }
 
-// grant keeps what a login brought: the token also where updates look for it.
+// grant keeps what a login brought.
 func (m *member) grant(g *account.Grant) error {
 	m.login.Token, m.login.Session = g.Token, g.Session.ID
 	m.login.Device, m.person.Device = g.Device, g.Device
 	if g.Secrets != nil {
 		m.login.Strong = true
 	}
-	if err := m.s.ring.SaveLogin(m.login); err != nil {
-		return err
-	}
-	return m.hand(g.Token)
-}
-
-// hand gives the account key's file the token of the session.
-func (m *member) hand(token string) error {
-	a, err := m.s.ring.Account(m.login.Label)
-	if errors.Is(err, keyring.ErrUnknown) || err == nil && a.Token == token {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	a.Token = token
-	return m.s.ring.SaveAccount(a)
+	return m.s.ring.SaveLogin(m.login)
 }
 
 // A backup is what the password unlocks.
@@ -180,11 +164,11 @@ func (m *member) explain(err error) error {
 	name := label.Display(m.login.Label)
 	switch {
 	case errors.Is(err, account.ErrDenied):
-		return failed("check the name and the password; a server does not tell which is wrong", "the login of %s failed: %w", name, err)
+		return failed("check the name and the password; a server does not tell which is wrong", "the login of %s failed: %w", name, account.ErrDenied)
 	case errors.Is(err, account.ErrSession):
 		return failed("run: kith login "+m.person.Name, "%w", err)
 	case errors.Is(err, account.ErrTaken):
-		return failed("if it is yours, run: kith login "+m.person.Name+"; if not, choose another", "%s cannot be registered: %w", name, err)
+		return failed("if it is yours, run: kith login "+m.person.Name+"; if not, choose another", "%s cannot be registered: %w", name, account.ErrTaken)
 	}
 	for _, h := range accountHints {
 		if errors.Is(err, h.fault) {

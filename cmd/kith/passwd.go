@@ -211,7 +211,7 @@ func (m *member) recover(ctx context.Context, code *account.Code, r *account.Ren
 		return r, err
 	})
 	if errors.Is(err, account.ErrDenied) {
-		return failed("check the name and the code; a code that was used is of no use any more", "the recovery of %s failed: %w", label.Display(name), err)
+		return failed("check the name and the code; a code that was used is of no use any more", "the recovery of %s failed: %w", label.Display(name), account.ErrDenied)
 	}
 	if err != nil {
 		m.uncertain(err, r.Recovery)

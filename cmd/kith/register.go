@@ -202,9 +202,6 @@ type registeredView struct {
 // publish publishes the first record, and shows the recovery code.
 func (r *registering) publish(ctx context.Context, m *member) error {
 	s := m.s
-	if err := m.hand(m.login.Token); err != nil {
-		return err
-	}
 	w := &writer{content: &r.content, claim: true, bare: true, domain: s.ring.Domain()}
 	var err error
 	if w.account, err = s.ring.Account(m.login.Label); err != nil {

@@ -40,6 +40,9 @@ func TestScripts(t *testing.T) {
 			"successor": in((*world).successor),  // another log of the same provider
 			"witnesses": in((*world).witnessing), // THRESHOLD NAME...: the document names them
 			"witness":   in((*world).witness),    // NAME up|down
+			"accounts":  in((*world).account),    // open|invite|closed, honest, down, lost M PATH, lie FIELD JSON, ...
+			"agekey":    ageKey,                  // NAME: NAME.key and NAME.pub
+			"showsnot":  secretless,              // TEXT FILE...
 			"until":     until,                   // CODE COMMAND...: again and again
 			"import":    in((*world).imports),    // LABEL FILE: the provider vouches for an SSH key
 			"intrude":   in((*world).intrude),    // LABEL FILE: somebody else takes the label

@@ -173,13 +173,16 @@ func (s *session) close() {
 	s.ring.Close()
 }
 
-// tokenFor returns the bearer token for a label: the one given now, the one of
-// the account, or the one for lookups.
+// tokenFor returns the bearer token for a label: the one given now, that of a
+// session at the account service, the one of the account, or the one for lookups.
 func (s *session) tokenFor(name string) string {
 	if s.token != "" && name == s.tokenLabel {
 		return s.token
 	}
 	if name != "" {
+		if l, err := s.ring.Login(name); err == nil && l.Token != "" {
+			return l.Token
+		}
 		if a, err := s.ring.Account(name); err == nil && a.Token != "" {
 			return a.Token
 		}

@@ -38,10 +38,12 @@ type worldKey struct{}
 
 // A world is what a script runs in: one address, and a provider behind it.
 type world struct {
-	dir    string
-	front  evil.Switch
-	server *httptest.Server
-	ahead  atomic.Int64 // of the provider's clock, in ns
+	dir      string
+	front    evil.Switch // the directory
+	face     *front
+	server   *httptest.Server
+	accounts *service     // nil: none
+	ahead    atomic.Int64 // of the provider's clock, in ns
 	running
 	other     running // a fork of the log, under the same keys
 	auditor   *auditor
@@ -70,7 +72,8 @@ func newWorld(e *testscript.Env) error {
 }
 
 func (w *world) open() error {
-	w.server = httptest.NewServer(&w.front)
+	w.face = &front{directory: &w.front}
+	w.server = httptest.NewServer(w.face)
 	return os.Mkdir(w.dir, 0o700)
 }
 
@@ -86,6 +89,11 @@ func (w *world) close() {
 	}
 	for _, x := range w.witnesses {
 		x.server.Close()
+	}
+	if w.accounts != nil {
+		if err := w.accounts.store.Close(); err != nil {
+			panic(err)
+		}
 	}
 }
 
@@ -163,6 +171,7 @@ func (w *world) swap() {
 // run opens a data folder.
 func (w *world) run(dir string) (running, error) {
 	o := operator.OpenOptions{Interval: time.Millisecond, Now: w.now}
+	o.Authorizer = func(tokens directory.Authorizer) directory.Authorizer { return sessions{tokens, w} }
 	if w.often {
 		o.CheckpointInterval = 50 * time.Millisecond
 	}
