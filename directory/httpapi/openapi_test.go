@@ -58,6 +58,9 @@ func TestRouterIsTheDocument(t *testing.T) {
 	doc := document(t)
 	var described, routed []string
 	for path, item := range doc.Paths.Map() {
+		if strings.HasPrefix(path, "/auth/v1/") || strings.HasPrefix(path, "/1/") {
+			continue // the account service's
+		}
 		for _, files := range []string{"/log/tile/", "/log/updates/"} {
 			if strings.HasPrefix(path, files) {
 				path = files + "*" // its parameters take several segments
