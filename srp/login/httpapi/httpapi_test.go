@@ -40,8 +40,7 @@ func newSite(t testing.TB, change func(*login.Config)) *site {
 	return siteOf(t, change, nil)
 }
 
-// newHandler returns a handler as a site has it.
-func newHandler(t testing.TB, change func(*login.Config), more func(*httpapi.Config)) http.Handler {
+func newService(t testing.TB, change func(*login.Config)) *login.Service {
 	t.Helper()
 	store, err := embedded.Open(filepath.Join(t.TempDir(), "accounts.db"))
 	must(t, err)
@@ -54,7 +53,13 @@ func newHandler(t testing.TB, change func(*login.Config), more func(*httpapi.Con
 	}
 	service, err := login.New(c)
 	must(t, err)
-	config := httpapi.Config{Service: service, Info: auth.Info{
+	return service
+}
+
+// newHandler returns a handler as a site has it.
+func newHandler(t testing.TB, change func(*login.Config), more func(*httpapi.Config)) http.Handler {
+	t.Helper()
+	config := httpapi.Config{Service: newService(t, change), Info: auth.Info{
 		Domain: "example.org", Registration: "open", Protocols: []string{"srp", "opaque"},
 		Profile: login.DefaultProfile, KDF: login.DefaultKDF.String(), Factors: []string{"totp"},
 	}}
