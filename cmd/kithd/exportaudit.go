@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -36,6 +37,9 @@ AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or from ~/.aws/credentials.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			dir, err := dataDir(cmd)
 			if err != nil {
+				return err
+			}
+			if err := refuseNested(dir, args[0]); err != nil {
 				return err
 			}
 			target, closeTarget, err := openTarget(args[0], o)
@@ -70,6 +74,42 @@ type exportView struct {
 	export.Summary
 	Target  string  `json:"target"`
 	Seconds float64 `json:"seconds"`
+}
+
+// refuseNested refuses a target folder that is the data folder, lies in it, or holds
+// it: whoever publishes the target would publish the keys.
+func refuseNested(dir, target string) error {
+	if strings.Contains(target, "://") {
+		return nil
+	}
+	data, folder := realPath(dir), realPath(target)
+	within := func(base, name string) bool {
+		rel, err := filepath.Rel(base, name)
+		return err == nil && filepath.IsLocal(rel)
+	}
+	if within(data, folder) || within(folder, data) {
+		return usage(fmt.Errorf("the target %s and the data folder %s are not apart", target, dir),
+			"name a folder beside it: what is exported is for everybody, and the data folder has the keys")
+	}
+	return nil
+}
+
+// realPath returns where name leads, as far as it is there, as an absolute path.
+func realPath(name string) string {
+	name, err := filepath.Abs(name)
+	if err != nil {
+		return name
+	}
+	for at, rest := name, ""; ; {
+		if real, err := filepath.EvalSymlinks(at); err == nil {
+			return filepath.Join(real, rest)
+		}
+		up := filepath.Dir(at)
+		if up == at {
+			return name
+		}
+		at, rest = up, filepath.Join(filepath.Base(at), rest)
+	}
 }
 
 func openTarget(name string, o bucket.Options) (export.Target, func(), error) {
