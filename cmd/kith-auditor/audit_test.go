@@ -251,6 +251,8 @@ func TestUsage(t *testing.T) {
 		{"init", "--data", t.TempDir(), "--suite", "rot13"},
 		{"audit", "--provider", "http://127.0.0.1:1", "--fingerprint", "abc"},
 		{"run", "--data", t.TempDir(), "--poll", "0s"},
+		{"run", "--data", t.TempDir(), "--tls-cert", "c.pem", "--tls-key", "k.pem"},
+		{"run", "--data", t.TempDir(), "--behind-proxy"},
 	} {
 		if _, stderr, code := run(t.Context(), args...); code != exitUsage || !strings.Contains(stderr, "kith-auditor: hint: ") {
 			t.Errorf("%v: exit %d: %s", args, code, stderr)

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/kith-kt/kith/auditor/feed"
@@ -31,6 +32,9 @@ func (p *program) from(ctx context.Context, o *watch.Options, place string) erro
 			var f provider.Fingerprint
 			f, err = pinned.Document.Fingerprint()
 			o.Expect = &f
+		}
+		if err != nil {
+			err = failed(fmt.Errorf("the copy at %s: .well-known/kith.json: %w", place, err), "copy the log again, or audit the provider itself: kith-auditor audit --provider URL")
 		}
 	}
 	if err != nil {

@@ -83,6 +83,16 @@ func TestAuditFromACopy(t *testing.T) {
 		t.Errorf("both: exit %d", code)
 	}
 
+	// A document that was cut off is named.
+	document := filepath.Join(dir, ".well-known", "kith.json")
+	whole, err := os.ReadFile(document)
+	must(t, err)
+	must(t, os.WriteFile(document, whole[:100], 0o600))
+	if f, stderr := w.fails("audit", "--from", dir); f.Evidence != "" || !strings.Contains(stderr, "kith.json") || !strings.Contains(stderr, "hint: copy the log again") {
+		t.Errorf("%+v: %s", f, stderr)
+	}
+	must(t, os.WriteFile(document, whole, 0o600))
+
 	// Another log, for a folder that knows this one.
 	other := newWorld(t, operator.Options{})
 	foreign := t.TempDir()

@@ -64,6 +64,8 @@ keeps it, and stays to hand it on, as with --stay.`,
 				return usage(fmt.Errorf("--patience is %s", o.patience), "a time such as 2m")
 			case o.peers.interval <= 0:
 				return usage(fmt.Errorf("--gossip-interval is %s", o.peers.interval), "a time such as 1m")
+			case o.listen.Address == "" && (o.listen.CertFile != "" || o.listen.KeyFile != "" || o.listen.BehindProxy):
+				return usage(errors.New("--tls-cert, --tls-key or --behind-proxy without --listen"), "say where it serves: --listen ADDRESS")
 			case o.address != "" && len(p.dirs) > 1:
 				return usage(errors.New("--provider with several folders"), "each folder has the address that init was told")
 			}
