@@ -1,9 +1,11 @@
 package page_test
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -90,12 +92,42 @@ func TestChromium(t *testing.T) {
 		s.do("POST", "/login/passkey", "", auth.PasskeyStart{Handshake: handshake}, &c, 200)
 		return c.Handshake, eval[json.RawMessage](b, assertion+"("+string(c.Options)+")")
 	}
-	handshake, credential := answer(g.Handshake)
-	s.do("POST", "/login/passkey/"+handshake, "", auth.PasskeyFinish{Credential: credential}, g, 200)
+	handshake, response := answer(g.Handshake)
+	s.do("POST", "/login/passkey/"+handshake, "", auth.PasskeyFinish{Credential: response}, g, 200)
 	if g.Session == nil || g.Session.How != "password + passkey" {
 		t.Fatalf("%+v", g)
 	}
-	s.do("POST", "/login/passkey/"+handshake, "", auth.PasskeyFinish{Credential: credential}, nil, 403) // once
+	s.do("POST", "/login/passkey/"+handshake, "", auth.PasskeyFinish{Credential: response}, nil, 403) // once
+
+	// The same for a program that is on this computer, and has no passkeys: the page
+	// hands the answer to it alone.
+	g = s.login("alice", "right")
+	var c auth.PasskeyChallenge
+	s.do("POST", "/login/passkey", "", auth.PasskeyStart{Handshake: g.Handshake}, &c, 200)
+	answers := make(chan url.Values, 1)
+	program := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/0123456789abcdef" {
+			answers <- r.URL.Query()
+			_, _ = w.Write([]byte("go back to your terminal"))
+		}
+	}))
+	defer program.Close()
+	_, port, _ := strings.Cut(strings.TrimPrefix(program.URL, "http://"), ":")
+	b.open(s.url + "/login#answer=" + base64.RawURLEncoding.EncodeToString([]byte(`{"port":`+port+`,"state":"0123456789abcdef","name":"alice","options":`+string(c.Options)+`}`)))
+	b.heading("Your terminal asks for your passkey")
+	b.picture("answer")
+	b.press("Use my passkey")
+	b.waits(`document.body.innerText.includes("go back to your terminal")`)
+	credential, err := base64.RawURLEncoding.DecodeString((<-answers).Get("credential"))
+	must(t, err)
+	s.do("POST", "/login/passkey/"+c.Handshake, "", auth.PasskeyFinish{Credential: credential}, g, 200)
+	if g.Session == nil || g.Session.Name != "alice" {
+		t.Fatalf("%+v", g)
+	}
+	for _, request := range []string{"", "x", `{}`, `{"port":22,"state":"0123456789abcdef","options":{}}`, `{"port":8080,"state":"evil.example/","options":{}}`, `{"port":"8080@evil.example","state":"0123456789abcdef","options":{}}`} {
+		b.open(s.url + "/login#answer=" + base64.RawURLEncoding.EncodeToString([]byte(request)))
+		b.says("fault", "not whole")
+	}
 
 	// Alone, a touch is not enough.
 	b.open(s.url + "/login")
@@ -132,8 +164,8 @@ func TestChromium(t *testing.T) {
 	elsewhere := strings.Replace(evil.URL, "127.0.0.1", "localhost", 1)
 	b.open(elsewhere)
 	b.heading("Elsewhere")
-	handshake, credential = answer("")
-	s.do("POST", "/login/passkey/"+handshake, "", auth.PasskeyFinish{Credential: credential}, nil, 403)
+	handshake, response = answer("")
+	s.do("POST", "/login/passkey/"+handshake, "", auth.PasskeyFinish{Credential: response}, nil, 403)
 	// It can neither use the session of this browser, nor end it.
 	if got := eval[string](b, `fetch(`+quote(s.url+"/login/begin")+`, {method: "POST", credentials: "include", headers: {"Content-Type": "application/json"}, body: "{}"}).then(r => "answered", e => "refused")`); got != "refused" {
 		t.Errorf("another origin is %s", got)
@@ -143,14 +175,14 @@ func TestChromium(t *testing.T) {
 	b.waits(`document.body.innerText.includes("this came from another site")`)
 	b.open(s.url + "/login")
 	b.heading("alice")
-	handshake, credential = answer("")
-	s.do("POST", "/login/passkey/"+handshake, "", auth.PasskeyFinish{Credential: credential}, nil, 200) // it was the origin alone
+	handshake, response = answer("")
+	s.do("POST", "/login/passkey/"+handshake, "", auth.PasskeyFinish{Credential: response}, nil, 200) // it was the origin alone
 
 	// What was removed opens nothing.
 	b.press("Remove <b>work</b>")
 	b.says("status", "The passkey was removed")
-	handshake, credential = answer("")
-	s.do("POST", "/login/passkey/"+handshake, "", auth.PasskeyFinish{Credential: credential}, nil, 403)
+	handshake, response = answer("")
+	s.do("POST", "/login/passkey/"+handshake, "", auth.PasskeyFinish{Credential: response}, nil, 403)
 	if g := s.login("alice", "right"); g.Token == "" {
 		t.Errorf("no passkey is left, and one is asked for: %+v", g)
 	}

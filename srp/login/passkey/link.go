@@ -20,6 +20,9 @@ func (s *Service) Link(ctx context.Context, of *login.Session) (*auth.PasskeyLin
 	if _, _, err := s.user(ctx, of); err != nil {
 		return nil, err
 	}
+	if err := s.fresh(of); err != nil {
+		return nil, err
+	}
 	t := &ticket{kind: kindLink, of: *of}
 	secret, err := s.tickets.add(t, s.config.Now(), s.config.Rand)
 	if err != nil {

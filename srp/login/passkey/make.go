@@ -44,6 +44,9 @@ func (s *Service) beginMake(ctx context.Context, t *ticket) (*Challenge, error) 
 	if err != nil {
 		return nil, err
 	}
+	if err := s.fresh(&t.of); err != nil {
+		return nil, err
+	}
 	if len(u.keys) >= MaxKeys {
 		return nil, fmt.Errorf("%w: an account has at most %d passkeys", login.ErrMalformed, MaxKeys)
 	}
@@ -141,6 +144,15 @@ func (s *Service) verifyMade(u *user, challenge, response []byte) (*key, error) 
 		return nil, login.ErrDenied
 	}
 	return &key{ID: c.ID, Public: c.PublicKey, Count: c.Authenticator.SignCount, Synced: c.Flags.BackupEligible}, nil
+}
+
+// fresh is an error where a session is too old to make a passkey: better before a
+// person touches the authenticator than after. EditPasskeys looks again.
+func (s *Service) fresh(of *login.Session) error {
+	if s.config.Now().Sub(of.Created) > login.Fresh {
+		return login.ErrStale
+	}
+	return nil
 }
 
 // user returns a session's account as the library wants it.

@@ -455,8 +455,10 @@ func TestMakeAttacks(t *testing.T) {
 		t.Errorf("a session that is over: %v", err)
 	}
 	w.clock.move(login.Fresh + time.Second)
+	_, stale := w.BeginMake(ctx, home, alice)
+	_, link := w.Link(ctx, alice)
 	for what, err := range map[string]error{
-		"remove": w.Remove(ctx, alice, "x"), "rename": w.Rename(ctx, alice, "x", "y"), "second": w.SetSecond(ctx, alice, true),
+		"make": stale, "link": link, "remove": w.Remove(ctx, alice, "x"), "rename": w.Rename(ctx, alice, "x", "y"), "second": w.SetSecond(ctx, alice, true),
 	} {
 		if !errors.Is(err, login.ErrStale) {
 			t.Errorf("%s by an old session: %v", what, err)

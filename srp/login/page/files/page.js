@@ -89,28 +89,52 @@ async function addPasskey(name) {
   location.replace("/login/?said=made");
 }
 
-// A link: what opens it stands behind the #, and leaves the address at once.
+// only shows one section in the place of all others, and returns how to undo it.
+function only(id) {
+  const before = [...document.querySelector("main").children].map((e) => [e, e.hidden]);
+  for (const [e] of before) e.hidden = e.id !== id && !e.matches("header.brand");
+  return () => { for (const [e, was] of before) e.hidden = was; };
+}
+
+// A link to make a passkey. What opens it stands behind the #, and leaves the
+// address at once.
 async function openLink(secret) {
-  history.replaceState(null, "", "/login/");
-  $("signin").hidden = true;
-  $("make").hidden = false;
-  const button = $("making").querySelector("button");
-  const back = () => { $("make").hidden = true; $("signin").hidden = false; };
+  const back = only("make");
+  let open, name;
   try {
-    const { open, name } = await post("link", { secret });
-    $("who").textContent = name;
-    $("making").addEventListener("submit", (e) => {
-      e.preventDefault();
-      busy(button, $("makefault"), async () => {
-        const c = await post("link/options", { open });
-        await post("link/finish", { handshake: c.handshake, name: $("keyname").value, credential: await create(c.options) });
-        back();
-        $("status").textContent = "Your passkey is ready. Sign in with it.";
-      });
-    });
+    ({ open, name } = await post("link", { secret }));
   } catch {
     back();
     $("fault").textContent = "This link was used already, or is too old. Ask for another.";
+    return;
+  }
+  $("who").textContent = name;
+  const button = $("making").querySelector("button");
+  $("making").addEventListener("submit", (e) => {
+    e.preventDefault();
+    busy(button, $("makefault"), async () => {
+      const c = await post("link/options", { open });
+      await post("link/finish", { handshake: c.handshake, name: $("making").elements.name.value, credential: await create(c.options) });
+      location.replace("/login/?said=made");
+    });
+  });
+}
+
+// A program on this computer that has no passkeys asks for one's answer. It goes to
+// this computer alone: who sends such an address to somebody else gets nothing.
+function answerProgram(request) {
+  const back = only("answer");
+  try {
+    const { port, state, name, options } = JSON.parse(new TextDecoder().decode(octets(request)));
+    if (!Number.isInteger(port) || port < 1024 || port > 65535 || !/^[A-Za-z0-9_-]{16,64}$/.test(state)) throw new Error("request");
+    if (name) $("asker").textContent = " as " + name;
+    $("answering").addEventListener("click", () => busy($("answering"), $("answerfault"), async () => {
+      const credential = new TextEncoder().encode(JSON.stringify(await get(options)));
+      location.replace(`http://127.0.0.1:${port}/${state}?credential=${text(credential)}`);
+    }));
+  } catch {
+    back();
+    $("fault").textContent = "This address is not whole. Copy all of it.";
   }
 }
 
@@ -125,13 +149,14 @@ if (window.PublicKeyCredential && window.isSecureContext) {
     b.disabled = false;
     adding.addEventListener("submit", (e) => {
       e.preventDefault();
-      busy(b, $("fault"), () => addPasskey($("keyname").value));
+      busy(b, $("fault"), () => addPasskey($("newname").value));
     });
   }
   const follow = () => {
-    if (!location.hash.startsWith("#make=")) return;
-    if ($("make")) openLink(location.hash.slice(6));
-    else $("status").textContent = "You are signed in here already: add a passkey below, or sign out and open the link again.";
+    const [, what, secret] = location.hash.match(/^#(make|answer)=(.*)$/) || [];
+    if (!what) return;
+    history.replaceState(null, "", "/login/");
+    (what === "make" ? openLink : answerProgram)(secret);
   };
   addEventListener("hashchange", follow);
   follow();
