@@ -78,10 +78,12 @@ func newFixture(t *testing.T, change func(*Config)) *fixture {
 	_, err = f.watch.Pass(t.Context())
 	must(t, err)
 	f.desk = gossip.NewDesk(f.watch, f.watch, gossip.Options{Now: now})
+	cosigns, err := witness.New([]witness.Log{f.watch}, witness.Options{})
+	must(t, err)
 	c := Config{
 		Name: "audit.example.net", Providers: []Provider{Watched(f.watch, f.desk, nil)},
 		Gossip: gossip.Desks{f.desk}, Evidence: Files{f.watch},
-		AddCheckpoint: witness.New([]witness.Log{f.watch}, witness.Options{}),
+		AddCheckpoint: cosigns,
 		Now:           now, Logger: slog.New(slog.NewTextHandler(&f.logged, nil)),
 	}
 	if change != nil {

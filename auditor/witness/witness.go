@@ -8,6 +8,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -52,6 +53,9 @@ type Options struct {
 	Logger      *slog.Logger  // nil: nothing is logged
 }
 
+// ErrOrigin is two logs of one origin: which of them is asked about, nobody can say.
+var ErrOrigin = errors.New("two logs have one origin")
+
 type handler struct {
 	logs      map[string]Log // by origin
 	o         Options
@@ -59,8 +63,9 @@ type handler struct {
 	slots     chan struct{}
 }
 
-// New returns the handler of add-checkpoint for logs of different origins.
-func New(logs []Log, o Options) http.Handler {
+// New returns the handler of add-checkpoint for logs of different origins; its error
+// is ErrOrigin.
+func New(logs []Log, o Options) (http.Handler, error) {
 	if o.Wait == 0 {
 		o.Wait = DefaultWait
 	}
@@ -72,9 +77,13 @@ func New(logs []Log, o Options) http.Handler {
 	}
 	h := &handler{map[string]Log{}, o, make(chan struct{}, receivers*o.Concurrency), make(chan struct{}, o.Concurrency)}
 	for _, l := range logs {
-		h.logs[l.Log().Verifier.Origin()] = l
+		origin := l.Log().Verifier.Origin()
+		if h.logs[origin] != nil {
+			return nil, fmt.Errorf("%w: %s", ErrOrigin, origin)
+		}
+		h.logs[origin] = l
 	}
-	return h
+	return h, nil
 }
 
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {

@@ -158,8 +158,10 @@ func serve(t testing.TB, o Options, desks ...*desk) string {
 	for i, d := range desks {
 		logs[i] = d
 	}
+	h, err := New(logs, o)
+	must(t, err)
 	mux := http.NewServeMux()
-	mux.Handle(Path, New(logs, o))
+	mux.Handle(Path, h)
 	s := httptest.NewServer(mux)
 	t.Cleanup(s.Close)
 	return s.URL + "/add-checkpoint"
@@ -293,9 +295,18 @@ func (e *endless) Read(b []byte) (int, error) {
 	return len(b), nil
 }
 
+// TestTwoLogsOfOneOrigin: which of them a request is about, nobody could say.
+func TestTwoLogsOfOneOrigin(t *testing.T) {
+	a, b := newDesk(newLog(t, "example.org/log", "a", 20)), newDesk(newLog(t, "example.org/log", "b", 20))
+	if h, err := New([]Log{a, b}, Options{}); !errors.Is(err, ErrOrigin) || !strings.Contains(err.Error(), "example.org/log") || h != nil {
+		t.Error(err)
+	}
+}
+
 func TestEndlessBody(t *testing.T) {
 	l := newLog(t, "example.org/log", "a", 20)
-	h := New([]Log{newDesk(l)}, Options{})
+	h, err := New([]Log{newDesk(l)}, Options{})
+	must(t, err)
 	body := &endless{}
 	w := httptest.NewRecorder()
 	h.ServeHTTP(w, httptest.NewRequest(http.MethodPost, "/add-checkpoint", body))

@@ -70,7 +70,10 @@ func (f *follower) server(trustProxy bool) (*http.Server, error) {
 		c.Name = nameOf(c.Name, w)
 		c.Providers = append(c.Providers, httpapi.Watched(w, f.desks[i], f.peers))
 	}
-	c.AddCheckpoint = witness.New(logs, witness.Options{Logger: f.logger})
+	var err error
+	if c.AddCheckpoint, err = witness.New(logs, witness.Options{Logger: f.logger}); err != nil {
+		return nil, failed(err, "follow them in processes of their own: whoever asks for a cosignature names nothing but the origin")
+	}
 	h, err := httpapi.New(c)
 	if err != nil {
 		return nil, err

@@ -17,6 +17,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"golang.org/x/crypto/ssh"
 	sshagents "golang.org/x/crypto/ssh/agent"
@@ -72,6 +73,24 @@ func TestSeveralProviders(t *testing.T) {
 	}
 	if _, stderr, code := run(t.Context(), "audit", "--data", dirs[0], "--data", dirs[1]); code != exitUsage {
 		t.Errorf("exit %d: %s", code, stderr)
+	}
+}
+
+// TestTwoLogsOfOneOrigin: a request for a cosignature names the origin alone, so that
+// two logs with one origin are refused before anything is served.
+func TestTwoLogsOfOneOrigin(t *testing.T) {
+	args := []string{"run", "--listen", "127.0.0.1:0"}
+	for _, name := range []string{"example.org", "example.net"} {
+		w := newWorld(t, operator.Options{Domain: name, Origin: "example.org/log"})
+		w.publish("alice", 2)
+		dir := filepath.Join(t.TempDir(), "a")
+		w.fine(new(initView), "init", "--data", dir, "--provider", w.server.URL)
+		args = append(args, "--data", dir)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second) // one that runs is stopped
+	defer cancel()
+	if out, stderr, code := run(ctx, args...); code != exitFailed || out != "" || !strings.Contains(stderr, "one origin: example.org/log") || !strings.Contains(stderr, "hint:") {
+		t.Errorf("exit %d, %q: %s", code, out, stderr)
 	}
 }
 

@@ -20,11 +20,15 @@ type desk struct{ *gossip.Desk }
 // serve returns what an auditor serves to everybody.
 func (a *demoAuditor) serve() (http.Handler, error) {
 	a.Desk = gossip.NewDesk(a.watch, a.watch, gossip.Options{})
+	cosigns, err := witness.New([]witness.Log{a.watch}, witness.Options{})
+	if err != nil {
+		return nil, err
+	}
 	return httpapi.New(httpapi.Config{
 		Name:          a.name,
 		Providers:     []httpapi.Provider{httpapi.Watched(a.watch, a.Desk, nil)},
 		Gossip:        gossip.Desks{a.Desk},
-		AddCheckpoint: witness.New([]witness.Log{a.watch}, witness.Options{}),
+		AddCheckpoint: cosigns,
 		Limits:        httpapi.Limits{SightingsPerMinute: -1, ReadsPerMinute: -1},
 	})
 }
