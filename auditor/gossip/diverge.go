@@ -132,7 +132,8 @@ func (d *Desk) own(now *audited) *tree {
 // Hold holds another copy of the log against ours: its newest checkpoint, and if
 // that is not of our log, the leaf at which the two part. It returns the size of the
 // other copy. Contradictions convict, whoever shows them: they are the provider's
-// own signatures. Errors are the Mirror's, the archive's, ErrSignature and ErrNothing.
+// own signatures. A greater checkpoint whose
+// tiles cannot be read is remembered until the audit comes there. Errors are the Mirror's, the archive's, ErrSignature and ErrNothing.
 func (d *Desk) Hold(ctx context.Context, m Mirror, source string) (size uint64, outcome Outcome, err error) {
 	l, err := d.logOf()
 	if err != nil {
@@ -155,10 +156,10 @@ func (d *Desk) Hold(ctx context.Context, m Mirror, source string) (size uint64, 
 	}
 	theirs := newTree(signed, note, func(t checkpoint.Tile) ([]byte, error) { return m.Tile(ctx, t) })
 	same, err := d.sameLog(now, theirs)
-	if err != nil {
-		return signed.Size, 0, err
-	}
 	s := &seen{kind: checkpointSeen, size: signed.Size, root: signed.Root, signed: note, document: l.envelope, source: source, since: d.o.Now()}
+	if err != nil {
+		return d.unread(l, now, s, err)
+	}
 	if same {
 		d.mu.Lock()
 		defer d.mu.Unlock()
@@ -168,7 +169,7 @@ func (d *Desk) Hold(ctx context.Context, m Mirror, source string) (size uint64, 
 	var e *evidence.Evidence
 	if signed.Size != now.signed.Size {
 		if e, err = parting(l.envelope, d.own(now), theirs); err != nil && signed.Size > now.signed.Size {
-			return signed.Size, 0, err
+			return d.unread(l, now, s, err)
 		}
 	}
 	d.mu.Lock()
@@ -182,6 +183,20 @@ func (d *Desk) Hold(ctx context.Context, m Mirror, source string) (size uint64, 
 		d.convict(l, e)
 	}
 	return signed.Size, Contradicts, err
+}
+
+// unread remembers a greater checkpoint whose tiles could not be read: the provider has
+// signed it, and the audit may come there.
+func (d *Desk) unread(l *log, now *audited, s *seen, fault error) (size uint64, outcome Outcome, err error) {
+	if s.size <= now.signed.Size {
+		return s.size, 0, fault
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if _, e, err := d.compare(l, now, s); err == nil && e != nil && d.convict(l, e) {
+		return s.size, Contradicts, nil
+	}
+	return s.size, 0, fault
 }
 
 // sameLog reports whether the smaller of our log and theirs is the beginning of the

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -67,6 +68,53 @@ func TestHoldAhead(t *testing.T) {
 	must(t, d.Advance())
 	if s := d.Status(); s.Waiting != 0 || s.Agreed != 1 || b.kindOf() != "" {
 		t.Errorf("%+v", s)
+	}
+}
+
+// TestHoldRemembersWhatItCannotRead: a peer's greater checkpoint is the provider's
+// word, though the peer's tiles cannot be read: it is compared once the audit comes
+// there.
+func TestHoldRemembersWhatItCannotRead(t *testing.T) {
+	for name, hidden := range map[string]string{"all tiles": "tile/", "the leaves": "entries"} {
+		ours, theirs := fork(t, 300, 400, 400)
+		ours.audit(500)
+		d := ours.desk()
+		m := mirror{branch: theirs, size: 650, spoil: func(path string, b []byte) []byte {
+			if strings.Contains(path, hidden) {
+				return nil
+			}
+			return b
+		}}
+		for range 2 {
+			if size, _, err := d.Hold(t.Context(), m, "peer"); err == nil || size != 650 {
+				t.Errorf("%s: %d, %v", name, size, err)
+			}
+		}
+		if s := d.Status(); s.Waiting != 1 || ours.kindOf() != "" {
+			t.Errorf("%s: %+v", name, s)
+		}
+		ours.audit(700)
+		must(t, d.Advance())
+		if got := ours.kindOf(); got != "checkpoints-diverge" {
+			t.Errorf("%s: convicted of %q", name, got)
+		}
+	}
+	// Two roots of one size are enough by themselves.
+	one, other := fork(t, 300, 400, 400)
+	one.audit(500)
+	d := one.desk()
+
+	for _, b := range []*branch{one, other} {
+		m := mirror{branch: b, size: 650, spoil: func(path string, b []byte) []byte {
+			if path == "checkpoint" {
+				return b
+			}
+			return nil
+		}}
+		_, _, _ = d.Hold(t.Context(), m, "peer")
+	}
+	if got := one.kindOf(); got != "two-checkpoints" {
+		t.Errorf("convicted of %q", got)
 	}
 }
 
