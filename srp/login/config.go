@@ -67,8 +67,8 @@ type Config struct {
 	Quarantine time.Duration // a deleted name is not given out for so long. Default 1 year; negative: for ever
 	// Concurrent bounds the expensive computations at a time. Default GOMAXPROCS.
 	Concurrent int
-	// Waiting bounds those that wait for one of these; more are turned away with
-	// ErrBusy. Default 32.
+	// Waiting bounds those that wait for one of these, for each of: known devices,
+	// second steps, first steps. More are turned away with ErrBusy. Default 32.
 	Waiting int
 	// Pending bounds the handshakes under way. Default 16384.
 	Pending int

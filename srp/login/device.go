@@ -90,7 +90,7 @@ func (s *Service) BeginSealed(ctx context.Context, from Requester, given string)
 		return nil, err
 	}
 	var sealed []byte
-	if err := s.gate.run(ctx, func() (err error) {
+	if err := s.gate.run(ctx, h.line(lineFirst), func() (err error) {
 		sealed, err = s.config.Sealer.Seal(ctx, h.name, h.challenge)
 		return err
 	}); err != nil {

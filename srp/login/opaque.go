@@ -21,7 +21,7 @@ func (s *Service) RegisterOPAQUE(ctx context.Context, from Requester, given stri
 	if err != nil {
 		return nil, err
 	}
-	err = s.gate.run(ctx, func() error {
+	err = s.gate.run(ctx, lineFirst, func() error {
 		response, err = s.opaque.Register(request, []byte(name))
 		return err
 	})
@@ -65,7 +65,7 @@ func (s *Service) BeginOPAQUE(ctx context.Context, from Requester, given string,
 		record, h.account = nil, 0 // of nobody
 	}
 	challenge := new(OPAQUEChallenge)
-	err = s.gate.run(ctx, func() error {
+	err = s.gate.run(ctx, h.line(lineFirst), func() error {
 		h.opaque, challenge.KE2, err = s.opaque.Login(ke1, record, []byte(h.name), s.opaqueIdentities(h.name), s.config.Rand)
 		return err
 	})

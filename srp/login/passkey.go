@@ -174,7 +174,7 @@ func (s *Service) finishPasskey(ctx context.Context, h *handshake, handle []byte
 	seen := bytes.Clone(p.Blob)
 	var blob []byte
 	copied := false
-	if err := s.gate.run(ctx, func() error {
+	if err := s.gate.run(ctx, h.line(lineSecond), func() error {
 		blob, err = check(bytes.Clone(h.challenge), p)
 		copied = errors.Is(err, ErrCopied)
 		if err != nil || blob == nil || len(blob) > MaxPasskeys {

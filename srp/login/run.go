@@ -7,6 +7,8 @@ import (
 	"errors"
 	"sync"
 	"time"
+
+	"github.com/kith-kt/kith/srp"
 )
 
 const (
@@ -43,7 +45,14 @@ func (s *Service) Run(ctx context.Context) error {
 
 func (s *Service) fill(ctx context.Context, w *well) {
 	for {
-		e, err := w.profile.NewEphemeral(s.config.Rand)
+		var e *srp.Ephemeral
+		err := s.gate.run(ctx, lineFill, func() (err error) {
+			e, err = w.profile.NewEphemeral(s.config.Rand)
+			return err
+		})
+		if ctx.Err() != nil {
+			return
+		}
 		if err != nil {
 			s.config.Logger.Error("no randomness", "error", err)
 			return

@@ -71,7 +71,7 @@ func (s *Service) BeginSRP(ctx context.Context, from Requester, given, profile s
 		c, verifier, h.legacy = real, opened, real.Legacy
 	}
 	var challenge *SRPChallenge
-	err = s.gate.run(ctx, func() error {
+	err = s.gate.run(ctx, h.line(lineFirst), func() error {
 		e, err := s.wells[profile].take(s)
 		if err != nil {
 			return err
@@ -112,7 +112,7 @@ func (s *Service) proveSRP(ctx context.Context, from Requester, handshake string
 		return nil, nil, err
 	}
 	var m2 []byte
-	err = s.gate.run(ctx, func() (err error) {
+	err = s.gate.run(ctx, h.line(lineSecond), func() (err error) {
 		m2, _, err = h.srp.Verify(h.a, m1)
 		return err
 	})

@@ -1,0 +1,80 @@
+package login
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"testing"
+)
+
+// TestGateLetsKnownDevicesGoFirst: whatever waits at the gate, those from known
+// devices go before second steps, and these before first ones; in a line the first
+// come go first, and a full line turns away its own only.
+func TestGateLetsKnownDevicesGoFirst(t *testing.T) {
+	g := newGate(1, 2)
+	if err := g.enter(t.Context(), lineFirst); err != nil {
+		t.Fatal(err)
+	}
+	var mu sync.Mutex
+	var order []int
+	var all sync.WaitGroup
+	ask := func(line int) {
+		before := g.waiting(line)
+		all.Go(func() {
+			if err := g.run(t.Context(), line, func() error {
+				mu.Lock()
+				defer mu.Unlock()
+				order = append(order, line)
+				return nil
+			}); err != nil {
+				t.Error(err)
+			}
+		})
+		for g.waiting(line) == before { // until it waits
+		}
+	}
+	for _, line := range []int{lineFirst, lineSecond, lineFirst, lineKnown, lineSecond} {
+		ask(line)
+	}
+	for _, line := range []int{lineFirst, lineSecond} {
+		if err := g.enter(t.Context(), line); !errors.Is(err, ErrBusy) {
+			t.Errorf("line %d: %v", line, err)
+		}
+	}
+	ask(lineKnown)
+	g.leave()
+	all.Wait()
+	if want := []int{lineKnown, lineKnown, lineSecond, lineSecond, lineFirst, lineFirst}; !slices.Equal(order, want) {
+		t.Errorf("went in order %v, not %v", order, want)
+	}
+	if g.free != 1 {
+		t.Errorf("%d places are free of 1", g.free)
+	}
+}
+
+// TestGateForgetsWhoGaveUp: who leaves a line, at whatever moment, costs nobody a place.
+func TestGateForgetsWhoGaveUp(t *testing.T) {
+	g := newGate(2, 1000)
+	var all sync.WaitGroup
+	for i := range 500 {
+		ctx, cancel := context.WithCancel(t.Context())
+		all.Go(func() { _ = g.run(ctx, i%lines, func() error { return nil }) })
+		all.Go(cancel)
+	}
+	all.Wait()
+	if g.free != 2 {
+		t.Errorf("%d places are free of 2", g.free)
+	}
+	for line := range lines {
+		if n := g.waiting(line); n > 0 {
+			t.Errorf("%d wait in line %d", n, line)
+		}
+	}
+}
+
+func (g *gate) waiting(line int) int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return len(g.lines[line])
+}
