@@ -32,11 +32,12 @@ import (
 	"time"
 
 	"github.com/go-chi/chi/v5"
-	"golang.org/x/sync/semaphore"
 
 	"github.com/kith-kt/kith/internal/daemon"
 	"github.com/kith-kt/kith/srp"
+	"github.com/kith-kt/kith/srp/auth"
 	"github.com/kith-kt/kith/srp/login"
+	"github.com/kith-kt/kith/srp/login/httpapi"
 )
 
 // cookie names the handshake between the two steps of a login.
@@ -51,12 +52,12 @@ type Config struct {
 	Service *login.Service
 	Address func(*http.Request) netip.Addr // nil: that of the connection
 	Logger  *slog.Logger                   // nil: none
+	Limits  httpapi.Limits
 }
 
 type handler struct {
 	Config
 	profile string
-	working *semaphore.Weighted
 }
 
 // New returns the handler of everything below /1.
@@ -73,9 +74,14 @@ func New(c Config) (http.Handler, error) {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	h := &handler{Config: c, profile: srp.LEAP1024().Name, working: semaphore.NewWeighted(64)}
+	h := &handler{Config: c, profile: srp.LEAP1024().Name}
+	limited, err := c.Limits.Middleware(c.Address, h.decline)
+	if err != nil {
+		return nil, err
+	}
 	r := chi.NewRouter()
 	r.Route("/1", func(r chi.Router) {
+		r.Use(limited)
 		r.Post("/users", h.serve(h.register))
 		r.Post("/sessions", h.serve(h.begin))
 		r.Put("/sessions/{login}", h.serve(h.finish))
@@ -83,6 +89,11 @@ func New(c Config) (http.Handler, error) {
 		r.Put("/users/{id}", h.serve(h.change))
 		r.Delete("/users/{id}", h.serve(h.remove))
 	})
+	nowhere := func(status int, message string) http.HandlerFunc {
+		return func(w http.ResponseWriter, _ *http.Request) { respond(w, status, problem("base", message)) }
+	}
+	r.NotFound(nowhere(http.StatusNotFound, "not found"))
+	r.MethodNotAllowed(nowhere(http.StatusMethodNotAllowed, "method not allowed"))
 	return r, nil
 }
 
@@ -94,11 +105,6 @@ func (h *handler) serve(do func(w http.ResponseWriter, r *http.Request, f fields
 	return func(w http.ResponseWriter, r *http.Request) {
 		ctx, cancel := context.WithTimeout(r.Context(), 30*time.Second)
 		defer cancel()
-		if !h.working.TryAcquire(1) {
-			h.decline(w, r, login.ErrBusy)
-			return
-		}
-		defer h.working.Release(1)
 		f, err := read(w, r)
 		if err != nil {
 			h.decline(w, r, err)
@@ -301,7 +307,7 @@ func (h *handler) remove(_ http.ResponseWriter, r *http.Request, _ fields) (int,
 
 // decline answers as the protocol's clients expect it: errors by field.
 func (h *handler) decline(w http.ResponseWriter, r *http.Request, err error) {
-	status, field, message := http.StatusServiceUnavailable, "base", "service unavailable"
+	status, field, message, retry := http.StatusServiceUnavailable, "base", "service unavailable", 5*time.Second
 	switch {
 	case errors.Is(err, login.ErrDenied):
 		status, message = http.StatusUnauthorized, "Not a valid username/password combination"
@@ -313,20 +319,29 @@ func (h *handler) decline(w http.ResponseWriter, r *http.Request, err error) {
 		status, field, message = http.StatusUnprocessableEntity, "login", "is invalid"
 	case errors.Is(err, login.ErrInvite):
 		status, field, message = http.StatusUnprocessableEntity, "invite_code", "This is not a valid code"
-	case errors.Is(err, login.ErrWeak), errors.Is(err, login.ErrMalformed):
+	case errors.Is(err, login.ErrWeak), errors.Is(err, login.ErrMalformed), errors.Is(err, auth.ErrMalformed):
 		status, message = http.StatusUnprocessableEntity, "is invalid"
 	case errors.Is(err, login.ErrThrottled):
 		status, message = http.StatusTooManyRequests, "too many attempts"
 		if t, ok := errors.AsType[*login.ThrottledError](err); ok {
-			w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(t.After.Seconds()))))
+			retry = max(time.Second, t.After)
 		}
 	case errors.Is(err, login.ErrBusy):
+		retry = time.Second
 	default:
 		if r.Context().Err() == nil {
 			h.Logger.Error("bonafide", "error", err)
 		}
 	}
-	respond(w, status, map[string]any{"errors": map[string]any{field: []string{message}}})
+	if status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable {
+		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(retry.Seconds()))))
+	}
+	respond(w, status, problem(field, message))
+}
+
+// problem says what is wrong with a field.
+func problem(field, message string) any {
+	return map[string]any{"errors": map[string]any{field: []string{message}}}
 }
 
 func respond(w http.ResponseWriter, status int, answer any) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"math"
 	"net/http"
 	"strconv"
@@ -18,7 +19,7 @@ var (
 	errNoPath    = errors.New("no such path")
 	errMethod    = errors.New("method not allowed")
 	errMediaType = errors.New("media type is not application/json")
-	errTooLarge  = errors.New("body too large")
+	errTooLarge  = fmt.Errorf("%w: body too large", auth.ErrMalformed)
 )
 
 // A row says how an error is told (RFC 9457).
@@ -32,7 +33,9 @@ type row struct {
 
 // rows is the one table from errors to answers; the first that fits counts.
 var rows = []row{
+	{errTooLarge, http.StatusRequestEntityTooLarge, "body too large", "", 0},
 	{login.ErrStale, http.StatusForbidden, "session is not fresh", "log in again, and ask again within ten minutes", 0},
+	{errTooLarge, http.StatusRequestEntityTooLarge, "body too large", "", 0},
 	{login.ErrStale, http.StatusForbidden, "login denied", "the session is too old for this: log in again", 0},
 	{login.ErrDenied, http.StatusForbidden, "login denied", "the name or the password is wrong, or the login took too long", 0},
 	{login.ErrThrottled, http.StatusTooManyRequests, "too many attempts", "", time.Second},
@@ -45,7 +48,6 @@ var rows = []row{
 	{login.ErrMalformed, http.StatusBadRequest, "malformed request", "", 0},
 	{auth.ErrMalformed, http.StatusBadRequest, "malformed request", "", 0},
 	{errMediaType, http.StatusUnsupportedMediaType, "not JSON", "send application/json", 0},
-	{errTooLarge, http.StatusRequestEntityTooLarge, "body too large", "", 0},
 	{errNoPath, http.StatusNotFound, "no such path", "", 0},
 	{errMethod, http.StatusMethodNotAllowed, "method not allowed", "", 0},
 	{nil, http.StatusServiceUnavailable, "service unavailable", "", 5 * time.Second},

@@ -146,27 +146,17 @@ func (h *handler) plain(name string, do func(*http.Request, login.Requester) (an
 func (h *handler) serve(w http.ResponseWriter, r *http.Request, name string, do func(ctx context.Context) (any, error)) {
 	ctx, cancel := context.WithTimeout(r.Context(), 30*time.Second)
 	defer cancel()
-	from := h.requester(r).Network
-	if err := h.limits.enter(from, time.Now()); err != nil {
-		h.decline(w, r, name, err)
-		return
-	}
-	defer h.limits.leave(from)
-	if err := h.limits.receive(w, r); err != nil {
-		h.decline(w, r, name, err)
-		return
-	}
-	if !h.limits.working.TryAcquire(1) {
-		h.decline(w, r, name, login.ErrBusy)
-		return
-	}
-	defer h.limits.working.Release(1)
-	answer, err := do(ctx)
+	err := h.limits.within(w, r, h.requester(r).Network, func() {
+		answer, err := do(ctx)
+		if err != nil {
+			h.decline(w, r, name, err)
+			return
+		}
+		h.answer(w, name, answer)
+	})
 	if err != nil {
 		h.decline(w, r, name, err)
-		return
 	}
-	h.answer(w, name, answer)
 }
 
 func (h *handler) requester(r *http.Request) login.Requester {

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sync/semaphore"
 	"golang.org/x/time/rate"
 
+	"github.com/kith-kt/kith/internal/daemon"
 	"github.com/kith-kt/kith/srp/auth"
 	"github.com/kith-kt/kith/srp/login"
 )
@@ -144,5 +145,39 @@ func (l *limiter) receive(w http.ResponseWriter, r *http.Request) error {
 		return fmt.Errorf("%w: the connection is gone", auth.ErrMalformed)
 	}
 	r.Body = io.NopCloser(bytes.NewReader(b))
+	return nil
+}
+
+// Middleware puts a handler of another package behind the limits. decline is told of
+// login.ErrThrottled, login.ErrBusy or auth.ErrMalformed; the handler finds the
+// whole body received.
+func (l Limits) Middleware(address func(*http.Request) netip.Addr, decline func(http.ResponseWriter, *http.Request, error)) (func(http.Handler) http.Handler, error) {
+	limits, err := newLimiter(l)
+	if err != nil {
+		return nil, err
+	}
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if err := limits.within(w, r, daemon.Network(address(r)), func() { next.ServeHTTP(w, r) }); err != nil {
+				decline(w, r, err)
+			}
+		})
+	}, nil
+}
+
+// within receives a request, and has it served.
+func (l *limiter) within(w http.ResponseWriter, r *http.Request, from netip.Prefix, serve func()) error {
+	if err := l.enter(from, time.Now()); err != nil {
+		return err
+	}
+	defer l.leave(from)
+	if err := l.receive(w, r); err != nil {
+		return err
+	}
+	if !l.working.TryAcquire(1) {
+		return login.ErrBusy
+	}
+	defer l.working.Release(1)
+	serve()
 	return nil
 }
