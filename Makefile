@@ -15,6 +15,7 @@ test:
 	@absent=""; \
 	command -v gpg >/dev/null 2>&1 || absent="$$absent gnupg"; \
 	ls $(KEYRINGS) 2>/dev/null | grep -q . || absent="$$absent debian-keyring"; \
+	command -v chromium >/dev/null 2>&1 || absent="$$absent chromium"; \
 	if [ -z "$$absent" ]; then echo "all services present"; \
 	elif [ -n "$$CI" ]; then echo "absent services:$$absent (required when CI is set)"; exit 1; \
 	else echo "absent services, their tests did not run:$$absent (apt-get install$$absent)"; fi

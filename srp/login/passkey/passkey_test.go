@@ -499,11 +499,12 @@ func TestLink(t *testing.T) {
 	must(t, err)
 	later, err := w.BeginTicket(ctx, away, open)
 	must(t, err)
-	k, response := attest(t, c.Options, party)
+	_, response := attest(t, c.Options, party)
 	_, err = w.Make(ctx, away, alice, c.Handshake, "", response)
 	w.denied("a link's passkey by a session", nil, err)
 	c, err = w.BeginTicket(ctx, away, open)
 	must(t, err)
+	var k *token
 	k, response = attest(t, c.Options, party)
 	_, err = w.MakeTicket(ctx, away, c.Handshake, "phone", response)
 	must(t, err)
@@ -517,6 +518,18 @@ func TestLink(t *testing.T) {
 	_, response = attest(t, own.Options, party)
 	_, err = w.MakeTicket(ctx, home, own.Handshake, "", response)
 	w.denied("a session's passkey by a link", nil, err)
+
+	// One kind of secret is not another.
+	s = secret()
+	_, err = w.BeginTicket(ctx, home, s)
+	w.denied("a link that was not opened", nil, err)
+	_, err = w.MakeTicket(ctx, home, s, "", response)
+	w.denied("a link as a handshake", nil, err)
+	s = secret()
+	open, _, err = w.Open(ctx, home, s)
+	must(t, err)
+	_, _, err = w.Open(ctx, home, open)
+	w.denied("what was opened, opened again", nil, err)
 
 	s = secret()
 	w.clock.move(5 * time.Minute)

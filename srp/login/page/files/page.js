@@ -92,8 +92,13 @@ async function addPasskey(name) {
 // only shows one section in the place of all others, and returns how to undo it.
 function only(id) {
   const before = [...document.querySelector("main").children].map((e) => [e, e.hidden]);
+  const look = document.body.className;
+  document.body.className = "narrow";
   for (const [e] of before) e.hidden = e.id !== id && !e.matches("header.brand");
-  return () => { for (const [e, was] of before) e.hidden = was; };
+  return () => {
+    document.body.className = look;
+    for (const [e, was] of before) e.hidden = was;
+  };
 }
 
 // A link to make a passkey. What opens it stands behind the #, and leaves the
