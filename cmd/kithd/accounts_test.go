@@ -5,8 +5,10 @@ import (
 	"context"
 	"crypto/ed25519"
 	"crypto/rand"
+	"crypto/rsa"
 	"errors"
 	"io"
+	"math/big"
 	"os"
 	"path/filepath"
 	"slices"
@@ -279,7 +281,6 @@ func TestSealedOpensForPublishedKeys(t *testing.T) {
 			{Type: record.Age, Data: []byte("age1nonsense")},
 			{Type: record.Age, Data: []byte(identity.Recipient().String())},
 			{Type: record.SSH, Data: sshPublic.Marshal()},
-			{Type: record.SSH, Data: make([]byte, 4*maxSSHKey)}, // computed for strangers
 		}})
 		sealed, err = h.labels().Seal(t.Context(), "alice", nonce)
 		h.must(err)
@@ -293,6 +294,30 @@ func TestSealedOpensForPublishedKeys(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestSealingIsBounded: what is sealed is computed for strangers, whatever somebody
+// has published.
+func TestSealingIsBounded(t *testing.T) {
+	modulus := new(big.Int).SetBit(big.NewInt(1), 16383, 1)
+	huge, err := ssh.NewPublicKey(&rsa.PublicKey{N: modulus, E: 65537})
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys := []record.PublishedKey{{Type: record.SSH, Data: huge.Marshal()}}
+	if n := len(sealable(keys)); n != 0 {
+		t.Error("sealed to RSA of 16384 bits")
+	}
+	for range 3 * maxSealed {
+		identity, err := age.GenerateX25519Identity()
+		if err != nil {
+			t.Fatal(err)
+		}
+		keys = append(keys, record.PublishedKey{Type: record.Age, Data: []byte(identity.Recipient().String())})
+	}
+	if n := len(sealable(keys)); n != maxSealed {
+		t.Errorf("sealed to %d keys", n)
+	}
 }
 
 // TestDeletedAccountsCloseTheirLabel: the holder's own closed record is left as it
