@@ -402,9 +402,18 @@ func TestCode(t *testing.T) {
 	})
 }
 
+// TestCodeExample is the code in the documentation of Code.
+func TestCodeExample(t *testing.T) {
+	c, err := ParseCode("9T3K-0M7Q-XWZ5-H2B8-CDVR-4N6P-J0C")
+	must(t, err)
+	if c.Text() != "9T3K-0M7Q-XWZ5-H2B8-CDVR-4N6P-J0C" {
+		t.Error(c.Text())
+	}
+}
+
 func FuzzCode(f *testing.F) {
 	f.Add("0000-0000-0000-0000-0000-0000-000")
-	f.Add("9T3K-0M7Q-XWZ5-H2B8-CDVR-4N6P-J1A")
+	f.Add("9T3K-0M7Q-XWZ5-H2B8-CDVR-4N6P-J0C")
 	f.Fuzz(func(t *testing.T, text string) {
 		c, err := ParseCode(text)
 		if err != nil {

@@ -11,7 +11,7 @@ import (
 // A Code is a recovery code: 128 random bits, to be written down. It is shown as
 // 26 letters and digits and one that checks them, in groups:
 //
-//	9T3K-0M7Q-XWZ5-H2B8-CDVR-4N6P-J1A
+//	9T3K-0M7Q-XWZ5-H2B8-CDVR-4N6P-J0C
 //
 // The alphabet has no I, L, O and U; what looks like 1 or 0 is read as that. The
 // check is a sum over GF(32) with another factor for each place: one wrong
