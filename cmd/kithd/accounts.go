@@ -82,6 +82,7 @@ func (a *accounts) open(dir string, op *operator.Operator, o accountOptions) (er
 		Idle:       time.Duration(a.settings.Idle),
 		Absolute:   time.Duration(a.settings.Absolute),
 		Quarantine: time.Duration(a.settings.Quarantine),
+		Concurrent: loginThreads(),
 		Now:        o.now, Rand: rand.Reader, Logger: o.logger,
 	}
 	if !opaque(op) { // what stands in a label is the provider's own business

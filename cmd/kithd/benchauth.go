@@ -86,7 +86,7 @@ func (b *authBench) run() (err error) {
 	if err := b.costs(all[0], all[1]); err != nil {
 		return err
 	}
-	return b.flood(all[1])
+	return onCores(runtime.GOMAXPROCS(0)+spareThreads, func() error { return b.flood(all[1]) })
 }
 
 // A turn does something a number of times, and returns what once of it cost.

@@ -29,7 +29,8 @@ const addressHeader = "X-Bench-Address"
 type benchDoor struct {
 	url    string
 	client *http.Client
-	people []*benchPerson
+	known  chan *benchPerson // not logging in just now, from a device that was seen before
+	fresh  chan *benchPerson // from one that never was
 	stop   func() error
 }
 
@@ -37,7 +38,7 @@ type benchDoor struct {
 type benchPerson struct {
 	name   string
 	from   netip.Prefix
-	device string // "": none that is known
+	device string // what the last login gave it; "": a new device at each login
 }
 
 // openDoor serves accounts.
@@ -64,6 +65,7 @@ func openDoor(ctx context.Context, a *benchAccounts, people int) (d *benchDoor, 
 	all.Go(func() { served = server.Serve(listener) })
 	all.Go(func() { ran = s.Run(running) })
 	d = &benchDoor{
+		known: make(chan *benchPerson, people), fresh: make(chan *benchPerson, people),
 		url: "http://" + listener.Addr().String() + auth.Root,
 		client: &http.Client{
 			Transport: &http.Transport{MaxIdleConns: 1024, MaxIdleConnsPerHost: 1024}, Timeout: time.Minute,
@@ -79,17 +81,16 @@ func openDoor(ctx context.Context, a *benchAccounts, people int) (d *benchDoor, 
 		}
 		return errors.Join(err, served, ran)
 	}
-	for i := range 2 * people { // every second one comes from a known device
-		i = i * 7919 % a.n
-		p := &benchPerson{name: benchName(i), from: benchNetwork(i)}
-		if len(d.people)%2 == 0 {
-			g, err := d.login(ctx, p, nil)
-			if err != nil {
-				return nil, errors.Join(err, d.stop())
-			}
-			p.device = g.Device
+	for i := range people {
+		one, other := 2*i*7919%a.n, (2*i+1)*7919%a.n
+		d.fresh <- &benchPerson{name: benchName(other), from: benchNetwork(other)}
+		p := &benchPerson{name: benchName(one), from: benchNetwork(one)}
+		g, err := d.login(ctx, p, nil)
+		if err != nil {
+			return nil, errors.Join(err, d.stop())
 		}
-		d.people = append(d.people, p)
+		p.device = g.Device
+		d.known <- p
 	}
 	return d, nil
 }
@@ -244,9 +245,14 @@ func (d *benchDoor) phase(ctx context.Context, scale *authScale, names, rate int
 	tick := time.NewTicker(scale.every / 2)
 	defer tick.Stop()
 	for i := range 2 * scale.good {
-		one := d.people[i%len(d.people)]
+		people := d.known
+		if i%2 == 1 {
+			people = d.fresh
+		}
 		good.Go(func() {
-			_, err := d.login(ctx, one, func(took time.Duration) {
+			one := <-people
+			defer func() { people <- one }()
+			g, err := d.login(ctx, one, func(took time.Duration) {
 				mu.Lock()
 				defer mu.Unlock()
 				if one.device != "" {
@@ -259,6 +265,8 @@ func (d *benchDoor) phase(ctx context.Context, scale *authScale, names, rate int
 				mu.Lock()
 				defer mu.Unlock()
 				p.failed++
+			} else if one.device != "" {
+				one.device = g.Device
 			}
 		})
 		select {

@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"runtime"
 	"sync/atomic"
 	"time"
 
@@ -119,7 +120,8 @@ func registerOPAQUE(ctx context.Context, s *login.Service, i int) error {
 func (a *benchAccounts) service(store login.Store, random io.Reader) (*login.Service, error) {
 	return login.New(login.Config{
 		Store: store, Key: a.key, Domain: benchDomain, Rand: random,
-		Canonical: func(name string) (string, error) { return name, nil },
+		Concurrent: min(2, runtime.NumCPU()),
+		Canonical:  func(name string) (string, error) { return name, nil },
 	})
 }
 

@@ -48,6 +48,9 @@ func TestGateLetsKnownDevicesGoFirst(t *testing.T) {
 	if want := []int{lineKnown, lineKnown, lineSecond, lineSecond, lineFirst, lineFirst}; !slices.Equal(order, want) {
 		t.Errorf("went in order %v, not %v", order, want)
 	}
+	if a, b := (&handshake{known: true}).line(lineFirst), (&handshake{}).line(lineFirst); a != lineKnown || b != lineFirst {
+		t.Errorf("a known device waits in line %d, another in line %d", a, b)
+	}
 	if g.free != 1 {
 		t.Errorf("%d places are free of 1", g.free)
 	}
