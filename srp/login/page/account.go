@@ -140,14 +140,14 @@ func (h *handler) act(w http.ResponseWriter, r *http.Request, of *login.Session)
 		return "alone", keys.SetSecond(ctx, of, false)
 	case "revoke":
 		if id == of.ID {
-			h.setSession(w, "")
+			h.setSession(w, r, "")
 		}
 		return "revoked", accounts.Revoke(ctx, of, id)
 	case "others":
 		_, err := accounts.RevokeAll(ctx, of, true)
 		return "others", err
 	case "out":
-		h.setSession(w, "")
+		h.setSession(w, r, "")
 		return "out", accounts.Revoke(ctx, of, of.ID)
 	}
 	return "", auth.ErrMalformed

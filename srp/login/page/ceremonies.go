@@ -77,7 +77,7 @@ func (h *handler) finish(w http.ResponseWriter, r *http.Request) {
 		if old, err := h.session(r); err == nil && old != nil {
 			_ = h.config.Accounts.Revoke(r.Context(), old, old.ID) // it may be over by now
 		}
-		h.setSession(w, g.Token)
+		h.setSession(w, r, g.Token)
 		return &answer{Name: g.Session.Name}, nil
 	})
 }

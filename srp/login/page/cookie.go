@@ -3,22 +3,25 @@ package page
 import (
 	"errors"
 	"net/http"
+	"strings"
 
 	"github.com/kith-kt/kith/srp/login"
 )
 
-// cookie is the name of the cookie. With the prefix, browsers take it from this
-// very host over TLS only, so that no neighbour can set one (session fixation).
-func (h *handler) cookie() string {
-	if h.secure {
-		return "__Host-kith"
-	}
-	return "kith" // tests and demos on localhost
-}
+// Names of the cookie. With the prefix, browsers take it from this very host over
+// TLS only, so that no neighbour can set one (session fixation).
+const (
+	cookieName = "__Host-kith"
+	plainName  = "kith" // on localhost without TLS, for tests and demos
+)
 
 // setSession makes a session the browser's, until it is closed; "" forgets it.
-func (h *handler) setSession(w http.ResponseWriter, token string) {
-	c := &http.Cookie{Name: h.cookie(), Value: token, Path: "/", HttpOnly: true, Secure: h.secure, SameSite: http.SameSiteStrictMode}
+// Guard has seen that the Origin is one of ours.
+func (h *handler) setSession(w http.ResponseWriter, r *http.Request, token string) {
+	c := &http.Cookie{Name: cookieName, Value: token, Path: "/", HttpOnly: true, Secure: true, SameSite: http.SameSiteStrictMode}
+	if !strings.HasPrefix(r.Header.Get("Origin"), "https:") {
+		c.Name, c.Secure = plainName, false
+	}
 	if token == "" {
 		c.MaxAge = -1
 	}
@@ -27,7 +30,10 @@ func (h *handler) setSession(w http.ResponseWriter, token string) {
 
 // session returns the browser's session, or nil.
 func (h *handler) session(r *http.Request) (*login.Session, error) {
-	c, err := r.Cookie(h.cookie())
+	c, err := r.Cookie(cookieName)
+	if err != nil && h.plain {
+		c, err = r.Cookie(plainName)
+	}
 	if err != nil {
 		return nil, nil // http.ErrNoCookie
 	}

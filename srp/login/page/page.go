@@ -60,7 +60,7 @@ type handler struct {
 	assets    map[string]*asset
 	working   *semaphore.Weighted
 	faults    *rate.Limiter
-	secure    bool // every origin is https
+	plain     bool // an origin is without TLS: localhost
 }
 
 // An asset is a file that pages load.
@@ -92,7 +92,7 @@ func New(c Config) (http.Handler, error) {
 	}
 	h := &handler{
 		config: c, assets: map[string]*asset{}, working: semaphore.NewWeighted(c.Concurrent), faults: rate.NewLimiter(1, 10),
-		secure: !slices.ContainsFunc(c.Passkeys.Origins(), func(o string) bool { return !strings.HasPrefix(o, "https:") }),
+		plain: slices.ContainsFunc(c.Passkeys.Origins(), func(o string) bool { return !strings.HasPrefix(o, "https:") }),
 	}
 	var err error
 	if h.templates, err = template.New("").Funcs(template.FuncMap{"asset": h.address}).ParseFS(embedded, "files/*.html"); err != nil {

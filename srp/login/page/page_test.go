@@ -1,9 +1,11 @@
 package page_test
 
 import (
+	"crypto/rand"
 	"io"
 	"net/http"
 	"net/http/cookiejar"
+	"net/http/httptest"
 	"net/url"
 	"regexp"
 	"slices"
@@ -11,6 +13,8 @@ import (
 	"testing"
 
 	"github.com/kith-kt/kith/srp/auth"
+	"github.com/kith-kt/kith/srp/login/page"
+	"github.com/kith-kt/kith/srp/login/passkey"
 )
 
 // send sends a request as a browser might.
@@ -160,4 +164,36 @@ func TestCookie(t *testing.T) {
 	if status, body := get("/login"); status != 200 || strings.Contains(body, "alice") {
 		t.Errorf("%d: %s", status, body)
 	}
+}
+
+// TestHostCookie: over TLS the cookie is this host's alone, no script reads it, no
+// other site sends it, and one that a neighbour could have set is nobody's.
+func TestHostCookie(t *testing.T) {
+	const origin = "https://login.example.org"
+	s := newSite(t)
+	token := s.register("alice", "right")
+	keys, err := passkey.New(passkey.Config{Accounts: s.accounts, ID: "example.org", Origins: []string{origin}, Rand: rand.Reader})
+	must(t, err)
+	web, err := page.New(page.Config{Accounts: s.accounts, Passkeys: keys, Domain: "example.org"})
+	must(t, err)
+	send := func(method, path, cookie, body string) *httptest.ResponseRecorder {
+		r := httptest.NewRequest(method, origin+path, strings.NewReader(body))
+		r.Header.Set("Origin", origin)
+		r.Header.Set("Content-Type", typeForm)
+		r.AddCookie(&http.Cookie{Name: cookie, Value: token})
+		w := httptest.NewRecorder()
+		web.ServeHTTP(w, r)
+		return w
+	}
+	if w := send("GET", "/login", "kith", ""); strings.Contains(w.Body.String(), "alice") {
+		t.Error("a cookie that a neighbour could have set is taken")
+	}
+	if w := send("GET", "/login", "__Host-kith", ""); !strings.Contains(w.Body.String(), "<h1>alice</h1>") {
+		t.Errorf("%s", w.Body)
+	}
+	w := send("POST", "/login/do", "__Host-kith", "action=out")
+	if got := w.Header().Get("Set-Cookie"); w.Code != 303 || got != "__Host-kith=; Path=/; Max-Age=0; HttpOnly; Secure; SameSite=Strict" {
+		t.Errorf("%d, %q", w.Code, got)
+	}
+	s.do("GET", "/sessions", token, nil, nil, 401)
 }

@@ -92,13 +92,16 @@ func TestNames(t *testing.T) {
 
 // TestOrigins: what is no origin of a page that can have passkeys.
 func TestOrigins(t *testing.T) {
-	for _, good := range []string{"https://example.org", "https://example.org:8443", "http://localhost:8080", "http://localhost"} {
-		if err := checkOrigin(good); err != nil {
+	for good, id := range map[string]string{
+		"https://example.org": "example.org", "https://example.org:8443": "example.org", "https://a.b.example.org": "example.org",
+		"http://localhost:8080": "localhost", "http://localhost": "localhost",
+	} {
+		if err := checkOrigin(good, id); err != nil {
 			t.Errorf("%s: %v", good, err)
 		}
 	}
-	for _, bad := range []string{"", "example.org", "https://", "https://example.org/", "https://example.org/x", "http://example.org", "http://127.0.0.1:80", "https://u@example.org", "https://example.org?", "null", "*"} {
-		if err := checkOrigin(bad); err == nil {
+	for _, bad := range []string{"", "example.org", "https://", "https://example.org/", "https://example.org/x", "http://example.org", "http://127.0.0.1:80", "https://u@example.org", "https://example.org?", "null", "*", "https://example.com", "https://evilexample.org", "https://org", "http://localhost"} {
+		if err := checkOrigin(bad, "example.org"); err == nil {
 			t.Errorf("%q is taken", bad)
 		}
 	}

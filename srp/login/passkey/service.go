@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/go-webauthn/webauthn/protocol"
@@ -48,7 +49,7 @@ func New(c Config) (*Service, error) {
 		return nil, errors.New("passkey: Accounts, ID, Origins and Rand are required")
 	}
 	for _, o := range c.Origins {
-		if err := checkOrigin(o); err != nil {
+		if err := checkOrigin(o, c.ID); err != nil {
 			return nil, err
 		}
 	}
@@ -73,14 +74,18 @@ func New(c Config) (*Service, error) {
 	return &Service{config: c, party: party, tickets: newTickets(c.Life)}, nil
 }
 
-// checkOrigin refuses what browsers make no passkeys for, or what is no origin.
-func checkOrigin(o string) error {
+// checkOrigin refuses what browsers make no passkeys of this party for, or what is
+// no origin.
+func checkOrigin(o, id string) error {
 	u, err := url.Parse(o)
 	if err != nil || u.Host == "" || u.Scheme+"://"+u.Host != o {
 		return fmt.Errorf("passkey: %q is not an origin, such as https://example.org", o)
 	}
 	if u.Scheme != "https" && (u.Scheme != "http" || u.Hostname() != "localhost") {
 		return fmt.Errorf("passkey: origin %q is neither https nor on localhost", o)
+	}
+	if h := strings.ToLower(u.Hostname()); h != id && !strings.HasSuffix(h, "."+id) {
+		return fmt.Errorf("passkey: origin %q is not at or below %s", o, id)
 	}
 	return nil
 }
