@@ -56,22 +56,24 @@ func TestGateLetsKnownDevicesGoFirst(t *testing.T) {
 	}
 }
 
-// TestGateForgetsWhoGaveUp: who leaves a line, at whatever moment, costs nobody a place.
+// TestGateForgetsWhoGaveUp: who gives up costs nobody a place, not even at the moment
+// when it would have been its turn.
 func TestGateForgetsWhoGaveUp(t *testing.T) {
-	g := newGate(2, 1000)
-	var all sync.WaitGroup
-	for i := range 500 {
+	g := newGate(1, 1)
+	for i := range 2000 {
+		if err := g.enter(t.Context(), lineFirst); err != nil {
+			t.Fatalf("round %d: %v", i, err)
+		}
 		ctx, cancel := context.WithCancel(t.Context())
+		var all sync.WaitGroup
 		all.Go(func() { _ = g.run(ctx, i%lines, func() error { return nil }) })
-		all.Go(cancel)
-	}
-	all.Wait()
-	if g.free != 2 {
-		t.Errorf("%d places are free of 2", g.free)
-	}
-	for line := range lines {
-		if n := g.waiting(line); n > 0 {
-			t.Errorf("%d wait in line %d", n, line)
+		for g.waiting(i%lines) == 0 { // until it waits
+		}
+		all.Go(g.leave)
+		cancel()
+		all.Wait()
+		if g.free != 1 || g.waiting(i%lines) > 0 {
+			t.Fatalf("round %d: %d places are free of 1, %d wait", i, g.free, g.waiting(i%lines))
 		}
 	}
 }
