@@ -99,12 +99,12 @@ func ask(ctx context.Context, dir, name string, q, r any) (served bool, err erro
 	}
 	response, err := client.Do(request)
 	if err != nil {
-		return true, fmt.Errorf("the running server: %w", err)
+		return true, unanswered(err)
 	}
 	defer response.Body.Close()
 	reply, err := io.ReadAll(io.LimitReader(response.Body, maxAdmin))
 	if err != nil {
-		return true, fmt.Errorf("the running server: %w", err)
+		return true, unanswered(err)
 	}
 	if response.StatusCode != http.StatusOK {
 		var e adminError
@@ -114,6 +114,12 @@ func ask(ctx context.Context, dir, name string, q, r any) (served bool, err erro
 		return true, &failure{errors.New(e.Error), e.Hint, e.Code}
 	}
 	return true, json.Unmarshal(reply, r)
+}
+
+// unanswered says what to do when a server ends, or is killed, before it answers.
+func unanswered(err error) error {
+	return failed(fmt.Errorf("the running server did not answer: %w", err),
+		"it may have been done or not: start the server again, and look before you repeat it")
 }
 
 // newAdminServer returns the server behind the admin socket. Only those who may

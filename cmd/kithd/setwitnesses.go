@@ -62,7 +62,13 @@ func (r *revision) revise(ctx context.Context, dir string, change func(*provider
 	if err != nil {
 		return nil, err
 	}
-	if err := operator.ReviseDocument(dir, time.Now(), r.life, change, keys...); err != nil {
+	checked := func(d *provider.Document) error {
+		if err := change(d); err != nil {
+			return err
+		}
+		return enoughFor(d)
+	}
+	if err := operator.ReviseDocument(dir, time.Now(), r.life, checked, keys...); err != nil {
 		return nil, err
 	}
 	if _, err := ask(ctx, dir, reloadAction.name, struct{}{}, new(struct{})); err != nil {
@@ -135,6 +141,26 @@ With --threshold 0 cosignatures are collected and served, and not demanded.`,
 	f.IntVar(&threshold, "threshold", 0, "how many witnesses must have cosigned what clients accept")
 	f.DurationVar(&lag, "max-lag", defaultWitnessLag, "how far a head may run ahead of the newest cosigned checkpoint")
 	return cmd
+}
+
+// enoughFor refuses a document whose thresholds its witnesses and auditors cannot meet.
+func enoughFor(d *provider.Document) error {
+	auditors := 0
+	for _, a := range d.Auditors {
+		if a.Cosigner != "" {
+			auditors++
+		}
+	}
+	for _, t := range []struct {
+		who       string
+		demand, n int
+	}{{"witnesses", d.WitnessThreshold, len(d.Witnesses)}, {"auditors that cosign", d.AuditorThreshold, auditors}} {
+		if t.demand < 0 || t.demand > t.n {
+			return usage(fmt.Errorf("clients would demand the cosignatures of %d of %d %s", t.demand, t.n, t.who),
+				fmt.Sprintf("name more of them, or say --threshold %d or less", t.n))
+		}
+	}
+	return nil
 }
 
 // setLag makes a document that asks for cosignatures say how far heads may run ahead.
