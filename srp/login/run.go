@@ -109,6 +109,9 @@ func (s *Service) sweep(ctx context.Context, t Table, isOver func(key, value []b
 		var keys [][]byte
 		err := s.config.Store.View(ctx, func(r Reader) error {
 			return r.Each(t, nil, func(k, v []byte) error {
+				if err := ctx.Err(); err != nil {
+					return err
+				}
 				_, over, err := isOver(k, v)
 				if err != nil || !over {
 					return err
