@@ -113,12 +113,23 @@ type token struct {
 	key virtualwebauthn.Credential
 }
 
+// newKey returns a P-256 key whose coordinates begin with no zero octet: this
+// authenticator would leave it out, which real ones do not.
+func newKey() virtualwebauthn.Credential {
+	const whole = 77 // octets of a COSE_Key with two coordinates of 32
+	for {
+		if k := virtualwebauthn.NewCredential(virtualwebauthn.KeyTypeEC2); len(k.Key.AttestationData()) == whole {
+			return k
+		}
+	}
+}
+
 // attest answers options for a new passkey.
 func attest(t testing.TB, options json.RawMessage, rp virtualwebauthn.RelyingParty) (*token, []byte) {
 	t.Helper()
 	o, err := virtualwebauthn.ParseAttestationOptions(string(options))
 	must(t, err)
-	k := &token{virtualwebauthn.NewAuthenticatorWithOptions(virtualwebauthn.AuthenticatorOptions{UserHandle: []byte(o.UserID)}), virtualwebauthn.NewCredential(virtualwebauthn.KeyTypeEC2)}
+	k := &token{virtualwebauthn.NewAuthenticatorWithOptions(virtualwebauthn.AuthenticatorOptions{UserHandle: []byte(o.UserID)}), newKey()}
 	return k, []byte(virtualwebauthn.CreateAttestationResponse(rp, k.Authenticator, k.key, *o))
 }
 
