@@ -2,13 +2,11 @@ package watch
 
 import (
 	"bytes"
-	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
 	"time"
 
-	"github.com/kith-kt/kith/auditor/pass"
 	"github.com/kith-kt/kith/proto/checkpoint"
 )
 
@@ -89,7 +87,9 @@ func (w *Watch) Cosigner() (name, vkey string) {
 // returned.
 //
 // A checkpoint that the log signed and that is not of the log audited ends the
-// Watch: that error is a *Misbehaved.
+// Watch: that error is a *Misbehaved, or ErrConflict if a pass that takes long has to
+// end first; nothing is cosigned until then. Of a folder that is older than its own
+// cosignatures the error is ErrRestored.
 func (w *Watch) Cosign(note []byte, older uint64, proof []checkpoint.Hash) (line []byte, err error) {
 	if err := w.Misbehaved(); err != nil {
 		return nil, err
@@ -100,14 +100,21 @@ func (w *Watch) Cosign(note []byte, older uint64, proof []checkpoint.Hash) (line
 	}
 	w.cosigning.Lock()
 	defer w.cosigning.Unlock()
+	if w.inConflict() != nil {
+		return nil, ErrConflict
+	}
 	if signed.Size <= w.Audited() { // whatever else is asked: is it the same log?
 		here, err := w.archive.Checkpoint(signed.Size)
 		if err != nil {
 			return nil, err
 		}
 		if here.Root != signed.Root {
-			return nil, w.conflict(note, signed)
+			return nil, w.conflicts(w.conflictOf(bare(note, signed, w.Log().Verifier), signed))
 		}
+	}
+	w.lookBack(note, signed)
+	if err := w.restoredError(); err != nil {
+		return nil, err
 	}
 	switch {
 	case older != w.cosigned.size:
@@ -175,23 +182,4 @@ func (w *Watch) inTime(size uint64) error {
 		return fmt.Errorf("log entry %d: %w", size-1, errFuture)
 	}
 	return nil
-}
-
-// conflict keeps evidence of a signed checkpoint that is not of the log audited.
-func (w *Watch) conflict(note []byte, signed *checkpoint.Signed) error {
-	m := &pass.Misbehaviour{
-		Kind: pass.Fork, Entry: max(signed.Size, 1) - 1, Checkpoint: note, Previous: w.Checkpoint(),
-		Err: fmt.Errorf("%w: %w", pass.ErrFork, ErrConflict),
-	}
-	if w.cosigned.size == signed.Size && w.cosigned.note != nil {
-		m.Previous = w.cosigned.note
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
-	defer cancel()
-	ends, err := w.begins(ctx)
-	if err != nil {
-		return err
-	}
-	defer ends()
-	return w.catchPass(ctx, m)
 }

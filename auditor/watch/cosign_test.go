@@ -2,14 +2,19 @@ package watch
 
 import (
 	"bytes"
+	"context"
 	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"golang.org/x/mod/sumdb/tlog"
 
@@ -127,6 +132,173 @@ func TestCosigningFindsForks(t *testing.T) {
 	}
 }
 
+// TestConflictDuringALongPass: what is brought while a pass is made that takes long is
+// evidence when that ends, or, if the process is stopped first, when the next one does.
+func TestConflictDuringALongPass(t *testing.T) {
+	for _, stopped := range []bool{false, true} {
+		w := newWorld(t, nil).fill(30)
+		dir := w.init(nil)
+		watch := w.open(dir, func(o *Options) { o.conflictWait = time.Millisecond })
+		passes(t, watch)
+		w.fill(5)
+		entered, goOn := make(chan struct{}), make(chan struct{})
+		source := &slow{world: w, entered: entered, goOn: goOn}
+		watch.source = source
+		ctx, stop := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() {
+			_, err := watch.Pass(ctx)
+			ended <- err
+		}()
+		<-entered
+		other := fork(t, 12, 30)
+		for range 2 {
+			line, err := watch.Cosign(other.checkpoint(25), 0, nil)
+			if line != nil || !errors.Is(err, ErrConflict) {
+				t.Fatalf("%q, %v", line, err)
+			}
+		}
+		if line, err := watch.Cosign(w.checkpoint(30), 0, nil); line != nil || !errors.Is(err, ErrConflict) {
+			t.Errorf("cosigned %q, %v", line, err)
+		}
+		if stopped {
+			stop()
+		}
+		close(goOn)
+		err := <-ended
+		if stopped {
+			if _, ok := errors.AsType[*Misbehaved](err); ok {
+				t.Fatal(err)
+			}
+			must(t, watch.Close())
+			watch = w.open(dir, nil)
+			_, err = watch.Pass(t.Context())
+		}
+		stop()
+		m, ok := errors.AsType[*Misbehaved](err)
+		if !ok || m.Finding.Kind != string(pass.Fork) {
+			t.Fatalf("stopped %v: %v", stopped, err)
+		}
+		if v := verdict(t, watch, m.Finding); v.Kind != evidence.CheckpointsDiverge {
+			t.Errorf("%+v", v)
+		}
+		if _, err := os.Stat(filepath.Join(dir, conflictFile)); !os.IsNotExist(err) {
+			t.Errorf("it waits on: %v", err)
+		}
+		must(t, watch.Close())
+	}
+}
+
+// slow is a world whose document comes late.
+type slow struct {
+	*world
+	entered, goOn chan struct{}
+	once          sync.Once
+}
+
+func (s *slow) Document(ctx context.Context) ([]byte, error) {
+	s.once.Do(func() { close(s.entered) })
+	<-s.goOn
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	return s.world.Document(ctx)
+}
+
+// TestPutBackFromACopy: a folder that is older than the cosignatures of its key signs
+// nothing, as soon as it is shown one of them; and audits on.
+func TestPutBackFromACopy(t *testing.T) {
+	w := newWorld(t, nil).fill(30)
+	dir := w.init(nil)
+	watch := w.open(dir, nil)
+	passes(t, watch)
+	_, err := watch.Cosign(w.checkpoint(10), 0, nil)
+	must(t, err)
+	must(t, watch.Close())
+	copied := filepath.Join(t.TempDir(), "copy")
+	copyFolder(t, copied, dir)
+	watch = w.open(dir, nil)
+	w.fill(10)
+	passes(t, watch)
+	_, err = watch.Cosign(w.checkpoint(40), 10, w.proof(10, 40))
+	must(t, err)
+	own := watch.Cosigned()
+	w.lie = func(path string, b []byte) ([]byte, error) {
+		if path == "checkpoint" {
+			return own, nil
+		}
+		return b, nil
+	}
+	passes(t, watch) // its own is nothing new to it
+	must(t, watch.Close())
+
+	refuses := func(watch *Watch) {
+		t.Helper()
+		for size := 10; size <= 40; size += 10 {
+			if line, err := watch.Cosign(w.checkpoint(size), 10, w.proof(10, size)); line != nil || !errors.Is(err, ErrRestored) {
+				t.Errorf("size %d: cosigned %q, %v", size, line, err)
+			}
+		}
+		if f := watch.Findings(); len(f) != 1 || f[0].Kind != KindRestored || f[0].Final || f[0].Proved || f[0].File != "" || !strings.Contains(f[0].Text, "size 40") {
+			t.Errorf("%+v", f)
+		}
+	}
+	told := 0
+	alerted := func(o *Options) {
+		o.Alerts = []Alert{{"a", func(context.Context, Finding) error { told++; return nil }}}
+	}
+	again := filepath.Join(t.TempDir(), "again")
+	copyFolder(t, again, copied)
+	watch = w.open(copied, alerted)
+	if _, err := watch.Pass(t.Context()); !errors.Is(err, ErrRestored) {
+		t.Fatal(err)
+	}
+	if s := watch.Status(); s.Misbehaved || s.Size != 40 || !strings.Contains(s.Fault, "put back") {
+		t.Errorf("%+v", s)
+	}
+	refuses(watch)
+	watch.deliver(t.Context(), 1)
+	if told != 1 {
+		t.Errorf("told %d times", told)
+	}
+	must(t, watch.Close())
+	w.lie = nil
+	watch = w.open(copied, nil) // nor does it forget
+	refuses(watch)
+	must(t, watch.Close())
+
+	// The same when a request shows it.
+	watch = w.open(again, nil)
+	passes(t, watch)
+	if line, err := watch.Cosign(own, 10, w.proof(10, 40)); line != nil || !errors.Is(err, ErrRestored) {
+		t.Errorf("cosigned %q, %v", line, err)
+	}
+	refuses(watch)
+	must(t, watch.Close())
+
+	// With another key it begins anew.
+	must(t, os.Remove(filepath.Join(again, cosignerFile)))
+	_, err = Init(t.Context(), InitOptions{Dir: again, Source: w, Now: w.now})
+	must(t, err)
+	watch = w.open(again, nil)
+	w.fill(10)
+	passes(t, watch)
+	if _, err := watch.Cosign(w.checkpoint(50), 10, w.proof(10, 50)); err != nil {
+		t.Error(err)
+	}
+}
+
+// copyFolder copies an auditor's folder.
+func copyFolder(t *testing.T, to, from string) {
+	must(t, os.CopyFS(to, os.DirFS(from)))
+	must(t, filepath.WalkDir(to, func(path string, d fs.DirEntry, err error) error {
+		if err == nil && !d.IsDir() {
+			err = os.Chmod(path, 0o600)
+		}
+		return err
+	}))
+}
+
 // TestProofTakesThePlaceOfAWord: a watch that ended for what it can only attest names
 // the proof once there is one.
 func TestProofTakesThePlaceOfAWord(t *testing.T) {
@@ -138,6 +310,10 @@ func TestProofTakesThePlaceOfAWord(t *testing.T) {
 			b = w.checkpoint(20)
 		}
 		return b, nil
+	}
+	for range gracePasses - 1 {
+		_, _ = watch.Pass(t.Context())
+		w.wait(6 * time.Second)
 	}
 	if f, _ := caught(t, watch); f.Proved {
 		t.Fatalf("%+v", f)

@@ -23,7 +23,8 @@ import (
 // that only this auditor can attest, must not keep it from being convicted.
 const maxFindings = 1000
 
-// A Finding is something that a provider did wrong, as this auditor saw it.
+// A Finding is something that a provider did wrong, as this auditor saw it; or, of
+// KindRestored, what is wrong with the auditor.
 type Finding struct {
 	ID     string    `json:"id"`     // 12 hexadecimal digits, the same for the same finding
 	Kind   string    `json:"kind"`   // a pass.Kind or one of this package's
@@ -45,6 +46,7 @@ const (
 	KindDropped   = "dropped"   // what stands under the checkpoint is not served to the auditor
 	KindGossip    = "gossip"    // somebody else had seen something else
 	KindDocuments = "documents" // provider documents that contradict each other
+	KindRestored  = "restored"  // no fault of the provider's: the auditor's folder was put back from a copy
 )
 
 // A Misbehaved is the end of a Watch: its provider was caught. Unwrap gives the
@@ -203,7 +205,11 @@ func (w *Watch) note(e *evidence.Evidence, v *evidence.Verdict, f Finding, parts
 	}
 	w.findings = append(w.findings, f)
 	w.expectAlerts(f.ID)
-	w.o.Logger.Error("the provider misbehaves", "domain", f.Domain, "kind", f.Kind, "entry", f.Entry, "step", f.Step, "proved", f.Proved, "evidence", f.File, "error", f.Text)
+	says := "the provider misbehaves"
+	if f.Kind == KindRestored {
+		says = "this auditor signs nothing any more"
+	}
+	w.o.Logger.Error(says, "domain", f.Domain, "kind", f.Kind, "entry", f.Entry, "step", f.Step, "proved", f.Proved, "evidence", f.File, "error", f.Text)
 	return f
 }
 

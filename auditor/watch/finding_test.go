@@ -151,7 +151,7 @@ func TestForksAndRollbacks(t *testing.T) {
 		"two roots at one size":     {func(*world) *world { return fork(t, 250, 300) }, pass.Fork, evidence.TwoCheckpoints},
 		"a fork that grew":          {func(*world) *world { return fork(t, 120, 310) }, pass.Fork, evidence.TwoLeaves},
 		"a fork from the beginning": {func(*world) *world { return fork(t, 0, 301) }, pass.Fork, evidence.TwoLeaves},
-		"rolled back and grown on":  {func(*world) *world { return fork(t, 200, 290) }, pass.Rollback, evidence.TwoLeaves},
+		"rolled back and grown on":  {func(*world) *world { return fork(t, 200, 290) }, pass.Fork, evidence.TwoLeaves},
 		"rolled back": {func(w *world) *world {
 			older := newWorld(t, nil).fill(250)
 			return older
@@ -164,6 +164,14 @@ func TestForksAndRollbacks(t *testing.T) {
 		must(t, watch.Close())
 		other := c.show(w)
 		watch = w.open(dir, func(o *Options) { o.Source = other })
+		if name == "rolled back" { // or behind: that is asked again
+			for range gracePasses - 1 {
+				if _, err := watch.Pass(t.Context()); !errors.Is(err, errBehind) {
+					t.Fatal(err)
+				}
+				w.wait(6 * time.Second)
+			}
+		}
 		f, v := caught(t, watch)
 		if f.Kind != string(c.found) || v.Kind != c.kind {
 			t.Errorf("%s: %+v\n%+v", name, f, v)
@@ -179,6 +187,61 @@ func TestForksAndRollbacks(t *testing.T) {
 		if len(watch.Findings()) != 1 {
 			t.Errorf("%s: %+v", name, watch.Findings())
 		}
+	}
+}
+
+// TestBehindIsNoRollback: a cache, or a replica, that serves the log as it was for a
+// while ends no audit, nor do two of which one is behind; nothing is signed meanwhile.
+// One that stays behind is a finding.
+func TestBehindIsNoRollback(t *testing.T) {
+	dir, id := auditorKeys(t)
+	w := newWorld(t, auditedBy(id.PublicKey, 0)).fill(20)
+	w.init(func(o *InitOptions) { o.Dir = dir })
+	watch := w.open(dir, nil)
+	passes(t, watch)
+	w.fill(10)
+	passes(t, watch)
+	size := 20
+	w.lie = func(path string, b []byte) ([]byte, error) {
+		if path == "checkpoint" {
+			b = w.checkpoint(size)
+		}
+		return b, nil
+	}
+	behind := func() {
+		t.Helper()
+		if _, err := watch.Pass(t.Context()); !errors.Is(err, errBehind) {
+			t.Fatal(err)
+		}
+		if s := watch.Status(); len(s.Findings) != 0 || !strings.Contains(s.Fault, "20 entries after 30") {
+			t.Fatalf("%+v", s)
+		}
+	}
+	for range 5 { // by turns
+		size = 20
+		behind()
+		w.wait(6 * time.Second)
+		behind()
+		size = 30
+		passes(t, watch)
+		w.wait(6 * time.Second)
+	}
+	if len(w.heads) != 2 {
+		t.Errorf("%d heads", len(w.heads))
+	}
+	size = 20
+	for range 10 { // often, and not for long
+		behind()
+	}
+	w.wait(11 * time.Second)
+	if f, v := caught(t, watch); f.Kind != string(pass.Rollback) || f.Proved || v.Claim != evidence.Rollback {
+		t.Errorf("%+v, %+v", f, v)
+	}
+	must(t, watch.Close())
+
+	watch = w.open(dir, func(o *Options) { o.Patience = -1 }) // who looks once
+	if f, _ := caught(t, watch); f.Kind != string(pass.Rollback) {
+		t.Errorf("%+v", f)
 	}
 }
 
@@ -218,11 +281,11 @@ func TestFutureIsNotSigned(t *testing.T) {
 	w := newWorld(t, auditedBy(id.PublicKey, 0)).fill(20)
 	w.init(func(o *InitOptions) { o.Dir = dir })
 	watch := w.open(dir, nil)
+	w.wait(11 * time.Second) // by now the clock is believed
 	passes(t, watch)
-	w.entry(maxAhead+5000, nil, nil, nil)
-	w.set(-maxAhead*time.Millisecond - 5*time.Second) // entry moved the clock with it
-	w.wait(-maxAhead*time.Millisecond - 5*time.Second)
-	w.set(maxAhead*time.Millisecond + 5*time.Second)
+	wall, mono := w.wall, w.mono
+	w.entry(maxAhead+11_000+5000, nil, nil, nil)
+	w.wall, w.mono = wall, mono // entry moved the clock with it
 	if _, err := watch.Pass(t.Context()); !errors.Is(err, errFuture) || !strings.Contains(err.Error(), "log entry 20") {
 		t.Fatal(err)
 	}
@@ -243,6 +306,39 @@ func TestFutureIsNotSigned(t *testing.T) {
 	}
 	if _, err := watch.Cosign(w.checkpoint(21), 0, nil); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestClockAtBoot: a clock that was wrong when the auditor started, and is set right
+// soon, accuses nobody; one that stays as it is is believed after a while.
+func TestClockAtBoot(t *testing.T) {
+	for _, set := range []bool{true, false} {
+		w := newWorld(t, nil).fill(20)
+		w.set(-24 * time.Hour)
+		w.document.Issued = w.document.Issued.Add(-48 * time.Hour)
+		w.publish(w.config)
+		watch := w.start()
+		for range 4 {
+			if _, err := watch.Pass(t.Context()); !errors.Is(err, errFuture) || len(watch.Findings()) != 0 {
+				t.Fatalf("%v, %+v", err, watch.Findings())
+			}
+			w.wait(2 * time.Second)
+		}
+		if line, err := watch.Cosign(w.checkpoint(20), 0, nil); !errors.Is(err, errFuture) || line != nil {
+			t.Errorf("cosigned %q, %v", line, err)
+		}
+		if set {
+			w.set(24 * time.Hour)
+		}
+		for range 5 {
+			w.wait(4 * time.Second)
+			if _, err := watch.Pass(t.Context()); errors.Is(err, errFuture) == set {
+				t.Fatal(err)
+			}
+		}
+		if f := watch.Findings(); set && len(f) != 0 || !set && (len(f) != 1 || f[0].Kind != KindFuture) {
+			t.Errorf("set %v: %+v", set, f)
+		}
 	}
 }
 

@@ -21,6 +21,8 @@ const (
 	progressFile   = "progress"       // pass.Progress
 	checkpointFile = "checkpoint"     // signed, of all that was audited
 	cosignedFile   = "cosigned"       // the checkpoint cosigned last
+	conflictFile   = "conflict"       // conflict.go
+	restoredFile   = "restored"       // restored.go
 	headsFile      = "heads.jsonl"    // heads.go
 	findingsFile   = "findings.jsonl" // finding.go
 	evidenceFolder = "evidence"

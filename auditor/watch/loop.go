@@ -106,14 +106,24 @@ func (w *Watch) Await(ctx context.Context, size uint64) error {
 
 // pass makes one pass, and says in the status how it went.
 func (w *Watch) pass(ctx context.Context) (r pass.Result, err error) {
-	if err := w.Misbehaved(); err != nil {
+	err = w.judge(ctx)
+	if err == nil {
+		err = w.Misbehaved()
+	}
+	if err != nil {
 		return pass.Result{Progress: w.progress}, err
 	}
 	r, err = w.audit(ctx)
+	if e := w.judge(ctx); e != nil { // what somebody brought meanwhile
+		err = e
+	}
 	if _, ok := errors.AsType[*Misbehaved](err); !ok {
 		if e := w.lookAtClock(ctx, &r, err); e != nil {
 			err = e
 		}
+	}
+	if err == nil {
+		err = w.restoredError()
 	}
 	if err == nil {
 		err = w.postHead(ctx)
@@ -164,7 +174,17 @@ func (w *Watch) audit(ctx context.Context) (pass.Result, error) {
 			r.Entries, r.Leaves, r.Bytes = r.Entries+first.Entries, r.Leaves+first.Leaves, r.Bytes+first.Bytes
 		}
 	}
+	if r.Signed != nil {
+		w.trouble.behind = since{}
+	}
 	m, ok := errors.AsType[*pass.Misbehaviour](err)
+	if ok && m.Kind == pass.Rollback {
+		var e error
+		if m, e = w.smaller(m); e != nil {
+			return r, e
+		}
+		err = m
+	}
 	if !ok || errors.Is(err, pass.ErrShort) {
 		return r, err
 	}
@@ -184,6 +204,9 @@ func (w *Watch) walk(ctx context.Context) (pass.Result, error) {
 	run := pass.Pass{
 		Log: w.log, Source: w.source, Each: w.o.Each, Leaf: w.keep, Have: w.archive.Next(),
 		Save: func(p pass.Progress, last bool) error {
+			if !bytes.Equal(p.Seen, w.saved.Seen) {
+				w.lookBackAt(p.Seen)
+			}
 			if last || !bytes.Equal(p.Seen, w.saved.Seen) || time.Since(w.savedAt) >= saveEvery {
 				return w.save(p)
 			}

@@ -70,6 +70,8 @@ type Options struct {
 	// monotonic returns the time since some moment, unmoved by changes of the clock;
 	// nil: the system's. For tests.
 	monotonic func() time.Duration
+	// conflictWait stands for the constant of that name, if it is not 0. For tests.
+	conflictWait time.Duration
 }
 
 // An Alert tells somebody of findings.
@@ -85,6 +87,9 @@ func (o *Options) setDefaults() {
 	}
 	if o.Patience == 0 {
 		o.Patience = DefaultPatience
+	}
+	if o.conflictWait == 0 {
+		o.conflictWait = conflictWait
 	}
 	if o.Now == nil {
 		o.Now = time.Now

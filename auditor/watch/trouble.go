@@ -27,9 +27,10 @@ type since struct {
 
 // A trouble is what is not yet a finding.
 type trouble struct {
-	stale, feed since
-	ahead       bool // of the clock, and noted
-	jumped      bool // the clock did, and was not steady for long enough since
+	stale, feed, behind since
+
+	ahead  bool // of the clock, and noted
+	jumped bool // the clock did, or may, and was not steady for long enough since
 }
 
 // errFuture is a log that is ahead of the clock: nothing is signed for it.
@@ -61,8 +62,13 @@ func (w *Watch) lookAtClock(ctx context.Context, r *pass.Result, fault error) er
 func (w *Watch) patience() time.Duration { return max(w.o.Patience, 0) }
 
 // lasts counts a pass that found something, and reports whether that has been so
-// for long enough.
+// for long enough, by a clock that was steady.
 func (w *Watch) lasts(s *since, now time.Time) bool {
+	return w.counts(s, now) && (w.o.Patience < 0 || !w.trouble.jumped)
+}
+
+// counts is lasts for what the time of day has nothing to do with.
+func (w *Watch) counts(s *since, now time.Time) bool {
 	mono, size := w.clock.monotonic(), w.progress.State.Size()
 	if s.passes == 0 || s.progress != size {
 		*s = since{first: now, mono: mono, progress: size}
@@ -71,7 +77,7 @@ func (w *Watch) lasts(s *since, now time.Time) bool {
 	if w.o.Patience < 0 {
 		return true
 	}
-	return s.passes >= gracePasses && mono-s.mono >= w.patience() && !w.trouble.jumped
+	return s.passes >= gracePasses && mono-s.mono >= w.patience()
 }
 
 // feed looks whether what stands under the checkpoint can be read.

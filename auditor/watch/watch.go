@@ -62,6 +62,8 @@ type Watch struct {
 	// cosignedNote is that of cosigned, for readers who do not wait for a signer.
 	cosignedNote []byte
 	grown        chan struct{} // closed and replaced when a pass ends
+	conflicting  *conflict     // nil: none
+	restored     uint64        // size of a checkpoint that was cosigned, and of which the folder knows nothing; 0: none
 
 	cosigning sync.Mutex
 	cosigned  cosigned
@@ -81,6 +83,7 @@ func Open(ctx context.Context, o Options) (w *Watch, err error) {
 		o: o, clock: newClock(o.Now, o.monotonic), passing: make(chan struct{}, 1), caught: make(chan struct{}), grown: make(chan struct{}),
 		pending: map[string][]string{},
 	}
+	w.trouble.jumped = o.Patience >= 0 // perhaps: at boot many clocks are wrong, and are set soon
 	w.passing <- struct{}{}
 	opened := w
 	defer func() {
@@ -104,6 +107,7 @@ func Open(ctx context.Context, o Options) (w *Watch, err error) {
 		return nil, err
 	}
 	w.begin()
+	w.lookBackAt(w.progress.Seen)
 	return w, nil
 }
 
@@ -185,8 +189,10 @@ func (w *Watch) resume() (err error) {
 		}
 		w.saved, w.savedSize = pass.Progress{Seen: w.progress.Seen}, w.progress.State.Size()
 	}
-	if err := w.loadCosigned(); err != nil {
-		return err
+	for _, load := range []func() error{w.loadCosigned, w.loadConflict, w.loadRestored} {
+		if err := load(); err != nil {
+			return err
+		}
 	}
 	if b == nil {
 		head, err := w.folder.lastHead()
