@@ -30,7 +30,7 @@ type authScale struct {
 }
 
 var (
-	fullAuthScale  = authScale{few: 100, many: 100_000, rounds: 15, logins: 20, phases: 3, good: 100, every: 100 * time.Millisecond, junk: 200}
+	fullAuthScale  = authScale{few: 100, many: 100_000, rounds: 9, logins: 20, phases: 3, good: 100, every: 100 * time.Millisecond, junk: 200}
 	quickAuthScale = authScale{few: 100, many: 10_000, rounds: 5, logins: 10, phases: 2, good: 30, every: 100 * time.Millisecond, junk: 200}
 )
 
