@@ -43,7 +43,7 @@ func newBrowser(t *testing.T) *browser {
 	t.Cleanup(cancel)
 	must(t, chromedp.Do(ctx))
 	t.Cleanup(func() { _ = chromedp.Cancel(ctx) }) // and wait, before its folder goes
-	limited, cancel := context.WithTimeout(ctx, 2*time.Minute)
+	limited, cancel := context.WithTimeout(ctx, 4*time.Minute)
 	t.Cleanup(cancel)
 	b := &browser{t: t, ctx: limited}
 	must(t, chromedp.Listen(ctx, func(e any) {
@@ -115,7 +115,7 @@ func (b *browser) waits(condition string) {
 	b.t.Helper()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
-	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); <-tick.C {
+	for end := time.Now().Add(60 * time.Second); time.Now().Before(end); <-tick.C {
 		if ok, err := chromedp.Run(b.ctx, chromedp.Evaluate[bool]("!!("+condition+")")); err == nil && ok {
 			return
 		}

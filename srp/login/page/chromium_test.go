@@ -202,3 +202,35 @@ func TestChromium(t *testing.T) {
 		t.Error("a passkey can be added")
 	}
 }
+
+// TestChromiumRounds: a hundred logins one after another, without one that fails.
+func TestChromiumRounds(t *testing.T) {
+	b := newBrowser(t)
+	s := newSite(t)
+	b.open(s.link(s.register("alice", "right")))
+	b.says("who", "alice")
+	b.press("Make a passkey")
+	b.says("status", "Your passkey is ready")
+	rounds := 100
+	if testing.Short() {
+		rounds = 10
+	}
+	done := eval[int](b, `(async () => {
+  const assert = `+assertion+`;
+  const post = async (path, message) => {
+    const r = await fetch("/auth/v1/login/passkey" + path, {method: "POST", headers: {"Content-Type": "application/json"}, body: JSON.stringify(message)});
+    if (!r.ok) throw new Error(await r.text());
+    return r.json();
+  };
+  let done = 0;
+  for (; done < `+quote(rounds)+`; done++) {
+    const c = await post("", {});
+    const g = await post("/" + c.handshake, {credential: await assert(c.options)});
+    if (!g.token || g.session.name !== "alice") break;
+  }
+  return done;
+})()`)
+	if done != rounds {
+		t.Errorf("%d of %d", done, rounds)
+	}
+}
