@@ -16,6 +16,9 @@ test:
 	command -v gpg >/dev/null 2>&1 || absent="$$absent gnupg"; \
 	ls $(KEYRINGS) 2>/dev/null | grep -q . || absent="$$absent debian-keyring"; \
 	command -v chromium >/dev/null 2>&1 || absent="$$absent chromium"; \
+	/usr/bin/python3 -c 'import srp' 2>/dev/null || absent="$$absent python3-srp"; \
+	command -v node >/dev/null 2>&1 || absent="$$absent nodejs"; \
+	command -v npm >/dev/null 2>&1 || absent="$$absent npm"; \
 	if [ -z "$$absent" ]; then echo "all services present"; \
 	elif [ -n "$$CI" ]; then echo "absent services:$$absent (required when CI is set)"; exit 1; \
 	else echo "absent services, their tests did not run:$$absent (apt-get install$$absent)"; fi

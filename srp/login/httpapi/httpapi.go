@@ -3,6 +3,15 @@
 // goes wrong.
 //
 // Names, tokens, codes and addresses are neither logged nor counted.
+//
+// Clients of others work with what they have, if the service takes their profile
+// (login.Config.Weak) or has their context; cmd/systemtest runs them:
+//
+//	fast-srp-hap           srp.HAP, with a group and SHA-2 that its parameters name
+//	jsrp                   srp.Short, with a group and SHA-256
+//	@serenity-kit/opaque   login.Config.OPAQUEContext empty; identifiers: client the
+//	                       name, server the domain; any keyStretching, which the
+//	                       server never sees; its base64 is the one used here
 package httpapi
 
 import (
