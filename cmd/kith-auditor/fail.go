@@ -107,6 +107,7 @@ var hints = []struct {
 	{watch.ErrMoved, "the old log cannot be audited there any more; give the new one a folder of its own"},
 	{watch.ErrInUse, "stop the other one first"},
 	{watch.ErrLost, "restore it; or move heads.jsonl and cosigned away to begin anew, and know that a fork in between would not be noticed"},
+	{watch.ErrRestored, "move the folder's cosigner.key away, run init again, and give the new verifier key to the provider: docs/audit.md, \"Back up the keys, not the state\""},
 	{watch.ErrOtherKey, "choose another folder"},
 	{watch.ErrBegun, "choose a new folder for an audit that begins elsewhere"},
 	{archive.ErrDamaged, "restore the folder; or move its folder archive away, and it is read again from the provider"},
