@@ -10,7 +10,9 @@
 //	BeginOPAQUE → FinishOPAQUE     a password, by OPAQUE
 //	BeginDevice → FinishDevice     an Ed25519 key of a device in the label's record
 //	BeginSealed → FinishSealed     a key that opens what was sealed to it
+//	BeginPasskey → FinishPasskey   a passkey alone (package passkey)
 //	… → FinishTOTP                 a second factor, where there is one
+//	… → AskPasskey → FinishPasskey
 //
 // What is stored, by a Store: accounts, with verifiers sealed under a Key that is
 // not in the database; sessions, by the hash of their token; what happened to an

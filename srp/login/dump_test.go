@@ -19,10 +19,10 @@ import (
 // inside lists the forms of a secret that are in b.
 func inside(b []byte, secret []byte) (forms []string) {
 	for form, s := range map[string]string{
-		"octets": string(secret), "hex": hex.EncodeToString(secret),
+		"octets": string(secret), "lower case": strings.ToLower(string(secret)), "hex": hex.EncodeToString(secret),
 		"base64": base64.RawStdEncoding.EncodeToString(secret), "base64url": base64.RawURLEncoding.EncodeToString(secret),
 	} {
-		if bytes.Contains(bytes.ToLower(b), bytes.ToLower([]byte(s))) {
+		if bytes.Contains(b, []byte(s)) {
 			forms = append(forms, form)
 		}
 	}
