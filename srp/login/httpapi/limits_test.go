@@ -80,8 +80,9 @@ func (s *site) slow(address string) net.Conn {
 // TestAttackSlowBodies: who sends slowly takes no place of those who work, and is
 // sent away in the end.
 func TestAttackSlowBodies(t *testing.T) {
+	t.Parallel()
 	s := siteOf(t, nil, func(c *httpapi.Config) {
-		c.Address, c.Limits = said, httpapi.Limits{Concurrent: 1, PerNetwork: 2, Bodies: 3, Body: time.Second}
+		c.Address, c.Limits = said, httpapi.Limits{Concurrent: 1, PerNetwork: 2, Bodies: 3, Body: 3 * time.Second}
 	})
 	slow := []net.Conn{s.slow("10.0.0.1"), s.slow("10.0.0.1")}
 	if resp := s.from("10.0.0.1"); resp.StatusCode != 429 {
