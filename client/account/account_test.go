@@ -108,6 +108,7 @@ func TestServerLies(t *testing.T) {
 		return twist("/login/srp", func(a any) any { change(a.(*auth.SRPChallenge)); return a })
 	}
 	n := make([]byte, 384)
+	f, client, _ := registered(t, SRP)
 	for name, c := range map[string]struct {
 		twist func(string, any) any
 		want  error
@@ -133,8 +134,7 @@ func TestServerLies(t *testing.T) {
 		}), srp.ErrBackup},
 	} {
 		t.Run(name, func(t *testing.T) {
-			f, client, _ := registered(t, SRP)
-			f.twist = c.twist
+			f.twist, f.paths = c.twist, nil
 			asked := false
 			g, err := client.Login(t.Context(), &Login{Person: alice, Password: password("right"), Factor: func(context.Context, []string) (string, error) {
 				asked = true
@@ -144,6 +144,9 @@ func TestServerLies(t *testing.T) {
 				_, err = g.Open(&alice)
 			} else if g != nil {
 				t.Error("a grant beside the error")
+			}
+			if name == "another path" && len(f.paths) != 1 {
+				t.Errorf("it went there: %v", f.paths)
 			}
 			if !errors.Is(err, c.want) || asked {
 				t.Errorf("%v, want %v; code asked for: %v", err, c.want, asked)
@@ -264,23 +267,24 @@ func TestBounds(t *testing.T) {
 	f := newFake(t)
 	c, err := New(f.url, Options{Timeout: time.Second})
 	must(t, err)
+	written := 0
+	pour := func(w http.ResponseWriter) {
+		for {
+			n, err := io.WriteString(w, strings.Repeat(" ", 1<<16))
+			if written += n; err != nil {
+				return
+			}
+		}
+	}
 	for name, answer := range map[string]func(w http.ResponseWriter, r *http.Request){
 		"endless": func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "application/json")
-			for {
-				if _, err := io.WriteString(w, strings.Repeat(" ", 1<<16)); err != nil {
-					return
-				}
-			}
+			pour(w)
 		},
 		"endless problem": func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "application/problem+json")
 			w.WriteHeader(http.StatusBadRequest)
-			for {
-				if _, err := io.WriteString(w, strings.Repeat(" ", 1<<16)); err != nil {
-					return
-				}
-			}
+			pour(w)
 		},
 		"never": func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Content-Type", "application/json")
@@ -302,6 +306,12 @@ func TestBounds(t *testing.T) {
 			if err == nil || time.Since(begun) > 10*time.Second {
 				t.Errorf("%v after %s", err, time.Since(begun))
 			}
+			f.mu.Lock() // it has ended
+			defer f.mu.Unlock()
+			if written > 32<<20 {
+				t.Errorf("%d octets were taken", written)
+			}
+			written = 0
 		})
 	}
 	if _, err := New("http://kt.example.org", Options{}); err == nil {
