@@ -261,9 +261,12 @@ func TestPutBackFromACopy(t *testing.T) {
 	if told != 1 {
 		t.Errorf("told %d times", told)
 	}
-	must(t, watch.Close())
 	w.lie = nil
-	watch = w.open(copied, nil) // nor does it forget
+	if _, err := watch.Pass(t.Context()); !errors.Is(err, ErrRestored) {
+		t.Error(err)
+	}
+	must(t, watch.Close())
+	watch = w.open(copied, nil) // nor does it forget, though nobody shows it any more
 	refuses(watch)
 	must(t, watch.Close())
 
