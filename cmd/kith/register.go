@@ -11,6 +11,7 @@ import (
 	"github.com/kith-kt/kith/client/account"
 	"github.com/kith-kt/kith/client/keyring"
 	"github.com/kith-kt/kith/proto/label"
+	"github.com/kith-kt/kith/proto/problem"
 )
 
 // A registering is the work of one kith register.
@@ -166,7 +167,7 @@ func (r *registering) signUp(ctx context.Context, m *member, key *keyring.Accoun
 			err = sameKey(m.login.Label, key, g, &m.person)
 		}
 	case errors.Is(err, account.ErrTaken), errors.Is(err, account.ErrInvite), errors.Is(err, account.ErrRefused):
-		if err := m.s.ring.ForgetLogin(m.login.Label); err != nil { // nothing was begun
+		if err := r.notBegun(m, again); err != nil {
 			return err
 		}
 	}
@@ -176,6 +177,19 @@ func (r *registering) signUp(ctx context.Context, m *member, key *keyring.Accoun
 	defer g.Wipe()
 	r.p.say("the account %s is made; the provider has not seen the password", label.Display(m.login.Label))
 	return m.grant(g)
+}
+
+// notBegun takes back that a registration was begun: there is none. What was known of
+// an account of that name before stays.
+func (r *registering) notBegun(m *member, again bool) error {
+	if again {
+		return nil
+	}
+	if !m.login.Strong && m.login.Key == nil && m.login.Device == "" {
+		return m.s.ring.ForgetLogin(m.login.Label)
+	}
+	m.login.Registering, m.login.Recovery = false, ""
+	return m.s.ring.SaveLogin(m.login)
 }
 
 // sameKey checks that an account that an earlier try made keeps the key of this keyring.
@@ -210,6 +224,9 @@ func (r *registering) publish(ctx context.Context, m *member) error {
 	done, alerts, err := s.write(ctx, m.login.Label, w)
 	if err != nil {
 		r.p.warn("the account is made, and nothing is published yet; run the same command again")
+		if errors.Is(err, problem.ErrUnauthorized) { // the session ran out meanwhile
+			return errors.Join(err, m.forgetToken())
+		}
 		return err
 	}
 	v := &registeredView{publishedView: s.viewPublished(w, done), Session: m.login.Session}
