@@ -162,22 +162,20 @@ func TestAttackOwnAccount(t *testing.T) {
 	key, private, err := ed25519.GenerateKey(rand.Reader)
 	must(t, err)
 	devices.set("mallory", key)
-	own := func() error {
-		c, err := w.BeginDevice(t.Context(), home, "mallory")
-		if err != nil {
-			return err
-		}
-		_, err = w.FinishDevice(t.Context(), home, c.Handshake, key, ed25519.Sign(private, c.Message))
-		return err
-	}
+	var begun []*login.Challenge // logins of her own, kept for when she has to wait
 	let := 0
-	for i := range 1000 {
+	for i := range 2000 {
+		if c, err := w.BeginDevice(t.Context(), home, "mallory"); err == nil && len(begun) < 4 {
+			begun = append(begun, c)
+		}
 		if err := w.guess(home, fmt.Sprintf("name%d", i)); !errors.Is(err, login.ErrThrottled) {
 			let++
+		} else if len(begun) > 0 {
+			_, _ = w.FinishDevice(t.Context(), home, begun[0].Handshake, key, ed25519.Sign(private, begun[0].Message))
+			begun = begun[1:]
 		}
-		_ = own()
 	}
-	if let > 101 {
+	if let > 110 {
 		t.Errorf("%d guesses of one network without a wait", let)
 	}
 }

@@ -201,8 +201,14 @@ func TestAttackFlood(t *testing.T) {
 		}()
 	}
 	for range 40 { // two compute, and three wait
-		if err := <-results; !errors.Is(err, login.ErrBusy) && !errors.Is(err, login.ErrThrottled) {
-			t.Errorf("not turned away: %v", err)
+		select {
+		case err := <-results:
+			if !errors.Is(err, login.ErrBusy) && !errors.Is(err, login.ErrThrottled) {
+				t.Errorf("not turned away: %v", err)
+			}
+		case <-time.After(20 * time.Second):
+			close(s.block)
+			t.Fatal("nobody is turned away")
 		}
 	}
 	<-s.waiting
