@@ -52,7 +52,7 @@ func oldHash(t testing.TB, i int, password string) string {
 // the password they had (all of them with KITH_SOAK=1). The first login replaces what
 // was taken over.
 func TestMigration(t *testing.T) {
-	n, stride := 1000, 19 // every nineteenth logs in
+	n, stride := 1000, 29 // every 29th logs in
 	switch {
 	case os.Getenv("KITH_SOAK") == "1":
 		stride = 1
