@@ -80,12 +80,19 @@ const (
 // and to say what was in it.
 func (l *accountLabels) Seal(_ context.Context, name string, nonce []byte) ([]byte, error) {
 	s, err := l.standing(name)
-	if err != nil || s.record == nil || s.record.Kind == record.Closed {
+	if err != nil {
 		return nil, err
 	}
-	to := sealable(s.record.Keys)
-	if len(to) == 0 {
-		return nil, nil
+	var to []age.Recipient
+	if s.record != nil && s.record.Kind != record.Closed {
+		to = sealable(s.record.Keys)
+	}
+	if len(to) == 0 { // to nobody, so that asking does not tell who has no key
+		nobody, err := age.GenerateX25519Identity()
+		if err != nil {
+			return nil, err
+		}
+		to = append(to, nobody.Recipient())
 	}
 	var sealed bytes.Buffer
 	w, err := age.Encrypt(&sealed, to...)
