@@ -17,7 +17,7 @@ func (s *Service) RegisterOPAQUE(ctx context.Context, from Requester, given stri
 	if len(request) != opaque.RequestSize {
 		return nil, malformed("RegistrationRequest")
 	}
-	charged, err := s.throttle.charge(s.config.Now(), []scale{newScale('j', joinFree, pairWait, "opaque", from.Network.String())})
+	charged, err := s.throttle.charge(s.config.Now(), evaluations(name, from.Network))
 	if err != nil {
 		return nil, err
 	}

@@ -38,7 +38,7 @@ func (s *Service) Register(ctx context.Context, from Requester, r *Registration)
 	if len(r.Backup) > MaxBackup || len(r.Spare) > MaxBackup || r.Recovery == nil && r.Spare != nil {
 		return nil, malformed("backup")
 	}
-	if _, err := s.throttle.charge(s.config.Now(), []scale{newScale('j', joinFree, pairWait, "register", from.Network.String())}); err != nil {
+	if _, err := s.throttle.charge(s.config.Now(), joins("register", from.Network)); err != nil {
 		return nil, err
 	}
 	password, err := s.store(name, &r.Password, For{})

@@ -299,6 +299,9 @@ func earlier(a, b time.Time) time.Time {
 // Sessions lists the sessions of a name, oldest first.
 func (s *Service) Sessions(ctx context.Context, of *Session) (all []Session, err error) {
 	err = s.config.Store.View(ctx, func(r Reader) error {
+		if _, err := s.of(r, of); err != nil {
+			return err
+		}
 		list, err := s.list(r, of.Name)
 		for _, one := range list {
 			all = append(all, one.Session)
@@ -312,6 +315,9 @@ func (s *Service) Sessions(ctx context.Context, of *Session) (all []Session, err
 // none of that id.
 func (s *Service) Revoke(ctx context.Context, of *Session, id string) error {
 	return s.config.Store.Update(ctx, func(w Writer) error {
+		if _, err := s.of(w, of); err != nil {
+			return err
+		}
 		key, err := w.Get(Owners, append(owned(of.Name), id...))
 		if errors.Is(err, ErrNotFound) {
 			return ErrNoSession
@@ -337,6 +343,9 @@ func (s *Service) RevokeAll(ctx context.Context, of *Session, keep bool) (ended 
 		but = of.ID
 	}
 	err = s.config.Store.Update(ctx, func(w Writer) error {
+		if _, err := s.of(w, of); err != nil {
+			return err
+		}
 		if ended, err = s.endAll(w, of.Name, but); err != nil {
 			return err
 		}

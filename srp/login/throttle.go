@@ -22,13 +22,14 @@ const (
 	regionWait = 10 * time.Second // most, for one region at all names
 	nameMany   = 20               // attempts at one name after which a network has no more than one free
 	joinFree   = 30               // registrations of one network
+	joinSite   = 100              // of one region
 	forget     = 24 * time.Hour   // a count is halved as often as this has passed
 	remembered = 1 << 16          // counts of each kind
 )
 
 // kinds are what is counted apart, so that a flood of one makes nothing else be
 // forgotten.
-const kinds = "pqnwWdj"
+const kinds = "pqnwWdjJoO"
 
 // A throttle slows guessing down, per name and network, and per network. Guesses
 // from elsewhere never make anybody wait: they only leave fewer free attempts. So
@@ -96,6 +97,31 @@ func scales(name string, network netip.Prefix, device string, known bool) []scal
 	return all
 }
 
+// joins returns what a registration is counted under: who has many networks makes no
+// more accounts than who has few.
+func joins(what string, network netip.Prefix) []scale {
+	all := []scale{newScale('j', joinFree, pairWait, what, network.String())}
+	if wide := region(network); wide != network {
+		all = append(all, newScale('J', joinSite, pairWait, what, wide.String()))
+	}
+	return all
+}
+
+// evaluations returns what an answer to a RegistrationRequest is counted under. With
+// it, and one KE2 of the name, a guess can be checked: so it costs what a guess does,
+// and no login takes it back. It is counted apart: the login that follows does not
+// wait for it.
+func evaluations(name string, network netip.Prefix) []scale {
+	all := append(joins("opaque", network),
+		newScale('o', free, pairWait, name, network.String()),
+		newScale('n', nameMany, 0, name),
+	)
+	if wide := region(network); wide != network {
+		all = append(all, newScale('O', siteFree, pairWait, name, wide.String()))
+	}
+	return all
+}
+
 // get returns a count as it is now: grown old, and never further ahead than a wait
 // can be, for the clock may have gone back.
 func (t *throttle) get(s scale, now time.Time) count {
@@ -136,7 +162,7 @@ func (t *throttle) charge(now time.Time, scales []scale) ([]charged, error) {
 	var all []charged
 	for _, s := range scales {
 		c := t.get(s, now)
-		if s.kind == 'p' && crowded {
+		if (s.kind == 'p' || s.kind == 'o') && crowded {
 			s.free = 1
 		}
 		one := charged{scale: s, before: c.until}

@@ -48,6 +48,9 @@ func (s *Service) note(w Writer, name string, e Event) error {
 // Trail returns what happened to the account of a session, oldest first.
 func (s *Service) Trail(ctx context.Context, of *Session) (all []Event, err error) {
 	err = s.config.Store.View(ctx, func(r Reader) error {
+		if _, err := s.of(r, of); err != nil {
+			return err
+		}
 		return r.Each(Trail, owned(of.Name), func(_, v []byte) error {
 			var e Event
 			if err := json.Unmarshal(v, &e); err != nil {
