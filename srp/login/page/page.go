@@ -26,11 +26,11 @@ import (
 	"time"
 
 	"github.com/go-chi/chi/v5"
-	"golang.org/x/sync/semaphore"
 	"golang.org/x/time/rate"
 
 	"github.com/kith-kt/kith/internal/daemon"
 	"github.com/kith-kt/kith/srp/login"
+	"github.com/kith-kt/kith/srp/login/httpapi"
 	"github.com/kith-kt/kith/srp/login/passkey"
 )
 
@@ -44,9 +44,10 @@ type Config struct {
 	Domain   string
 	// Address returns where a request comes from. Default: the connection's.
 	Address func(*http.Request) netip.Addr
-	// Concurrent bounds the requests in work at a time. Default 64.
-	Concurrent int64
-	Now        func() time.Time // default time.Now
+	// Limits bound what strangers can make the page do. Default: 64 requests in work
+	// and 256 bodies on their way at a time, and else as httpapi has it.
+	Limits httpapi.Limits
+	Now    func() time.Time // default time.Now
 	// Logger is told of faults, never of names. Default: none.
 	Logger *slog.Logger
 }
@@ -58,7 +59,7 @@ type handler struct {
 	config    Config
 	templates *template.Template
 	assets    map[string]*asset
-	working   *semaphore.Weighted
+	limited   func(http.Handler) http.Handler
 	faults    *rate.Limiter
 	plain     bool // an origin is without TLS: localhost
 }
@@ -81,8 +82,10 @@ func New(c Config) (http.Handler, error) {
 			return a.Addr()
 		}
 	}
-	if c.Concurrent == 0 {
-		c.Concurrent = 64
+	for n, normal := range map[*int64]int64{&c.Limits.Concurrent: 64, &c.Limits.Bodies: 256} {
+		if *n == 0 {
+			*n = normal
+		}
 	}
 	if c.Now == nil {
 		c.Now = time.Now
@@ -91,10 +94,13 @@ func New(c Config) (http.Handler, error) {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
 	h := &handler{
-		config: c, assets: map[string]*asset{}, working: semaphore.NewWeighted(c.Concurrent), faults: rate.NewLimiter(1, 10),
+		config: c, assets: map[string]*asset{}, faults: rate.NewLimiter(1, 10),
 		plain: slices.ContainsFunc(c.Passkeys.Origins(), func(o string) bool { return !strings.HasPrefix(o, "https:") }),
 	}
 	var err error
+	if h.limited, err = c.Limits.Middleware(c.Address, h.decline); err != nil {
+		return nil, err
+	}
 	if h.templates, err = template.New("").Funcs(template.FuncMap{"asset": h.address}).ParseFS(embedded, "files/*.html"); err != nil {
 		return nil, err
 	}
@@ -111,7 +117,7 @@ func New(c Config) (http.Handler, error) {
 
 func (h *handler) routes() http.Handler {
 	r := chi.NewRouter()
-	r.Use(h.guard)
+	r.Use(h.guard, h.limited)
 	r.Route(Root, func(r chi.Router) {
 		r.Get("/", h.home)
 		r.Get("/files/{tag}/{name}", h.asset)
@@ -149,16 +155,19 @@ func (h *handler) guard(next http.Handler) http.Handler {
 			http.Error(w, "this came from another site", http.StatusForbidden)
 			return
 		}
-		if !h.working.TryAcquire(1) {
-			header.Set("Retry-After", "1")
-			http.Error(w, "busy: try again in a moment", http.StatusServiceUnavailable)
-			return
-		}
-		defer h.working.Release(1)
 		ctx, cancel := context.WithTimeout(r.Context(), 30*time.Second)
 		defer cancel()
 		next.ServeHTTP(w, r.WithContext(ctx))
 	})
+}
+
+// decline refuses a request that is beyond the limits.
+func (h *handler) decline(w http.ResponseWriter, r *http.Request, err error) {
+	f := h.fault(r, err)
+	if f.status == http.StatusTooManyRequests || f.status == http.StatusServiceUnavailable {
+		w.Header().Set("Retry-After", "1")
+	}
+	http.Error(w, f.said, f.status)
 }
 
 func (h *handler) requester(r *http.Request) login.Requester {

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -48,6 +49,15 @@ func (c *clock) move(d time.Duration) {
 	c.ahead += d
 }
 
+// said is where a request says that it comes from, or where it does.
+func said(r *http.Request) netip.Addr {
+	if a, err := netip.ParseAddr(r.Header.Get("Test-Network")); err == nil {
+		return a
+	}
+	a, _ := netip.ParseAddrPort(r.RemoteAddr)
+	return a.Addr()
+}
+
 // A site is a provider with accounts, on localhost.
 type site struct {
 	t        testing.TB
@@ -79,7 +89,7 @@ func newSite(t testing.TB) *site {
 	must(t, err)
 	api, err := httpapi.New(httpapi.Config{Service: s.accounts, Info: auth.Info{Domain: "example.org"}, More: keys.Routes})
 	must(t, err)
-	web, err := page.New(page.Config{Accounts: s.accounts, Passkeys: keys, Domain: "example.org", Now: s.clock.now})
+	web, err := page.New(page.Config{Accounts: s.accounts, Passkeys: keys, Domain: "example.org", Now: s.clock.now, Address: said})
 	must(t, err)
 	mux := http.NewServeMux()
 	mux.Handle("/auth/", api)
