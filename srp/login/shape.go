@@ -16,7 +16,7 @@ import (
 
 // A shape is what can be told of an SRP credential without knowing the password:
 // all but the octets of its salts. Decoys have the shapes of real ones, in about
-// the same numbers; while accounts move over from an older provider, decoys seem
+// the same numbers, as far as strangers have not chosen them; while accounts move over from an older provider, decoys seem
 // to, as well.
 type shape struct {
 	profile  string
@@ -78,6 +78,24 @@ func (h shape) kdf(draw func(n int) []byte) (string, error) {
 	return r.WithSalt(draw).String(), nil
 }
 
+// suggested is the shape of what our own clients make.
+func suggested(profile string, purpose For) shape {
+	h := shape{profile: profile, recovery: purpose.Recovery, salt: 16}
+	if profile == DefaultProfile {
+		k := DefaultKDF
+		k.Salt = make([]byte, 16)
+		h.recipe = k.String()
+	}
+	return h
+}
+
+// strangers reports whether a stranger has chosen the shape of a credential. Those are
+// not counted: whoever makes accounts of a rare shape would see decoys take it, and
+// real credentials not. Of the weak profiles there is no other.
+func strangers(c *credential, h shape) bool {
+	return c.Profile == DefaultProfile && !c.Legacy && h != suggested(c.Profile, For{Recovery: h.recovery})
+}
+
 // maxShapes bounds the shapes that are counted.
 const maxShapes = 64
 
@@ -114,12 +132,7 @@ func getShapes(r Reader) (*shapes, error) {
 // best, weighed by how many credentials have the shape, wins: so when one shape
 // becomes rarer, no name goes over but from it to others.
 func (all *shapes) draw(profile string, purpose For, number func(shape string) []byte) shape {
-	best := shape{profile: profile, recovery: purpose.Recovery, salt: 16}
-	if profile == DefaultProfile {
-		k := DefaultKDF
-		k.Salt = make([]byte, 16)
-		best.recipe = k.String()
-	}
+	best := suggested(profile, purpose)
 	most := -1.0
 	for s, h := range all.parsed {
 		if h.profile != profile || h.recovery != purpose.Recovery {
@@ -151,6 +164,9 @@ func (s *Service) recount(w Writer, before, after []*account) error {
 				h, err := shapeOf(c, purpose)
 				if err != nil {
 					return err
+				}
+				if strangers(c, h) {
+					continue
 				}
 				all.add(h, 2*i-1)
 				changed = true
