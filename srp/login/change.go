@@ -163,12 +163,17 @@ func (s *Service) replace(ctx context.Context, p replacement) (*Grant, error) {
 	return g, s.reshape(ctx)
 }
 
-// SetBackup replaces the backup of the account key, after the owner changed it.
+// SetBackup replaces the backup of the account key, after the owner changed it. The
+// session must be Fresh, or else it is ErrStale: a stolen one could do away with the
+// only copy.
 func (s *Service) SetBackup(ctx context.Context, of *Session, backup []byte) error {
 	if len(backup) > MaxBackup {
 		return malformed("backup")
 	}
 	return s.edit(ctx, of, func(w Writer, a *account) error {
+		if !s.isFresh(of) {
+			return ErrStale
+		}
 		if err := s.putBlob(w, a.Name, blobBackup, backup); err != nil {
 			return err
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/kith-kt/kith/srp/login"
 	"github.com/kith-kt/kith/srp/opaque"
@@ -111,5 +112,24 @@ func TestPasskeyOfNobody(t *testing.T) {
 			return nil, nil
 		})
 		denied(t, "a passkey of nobody", g, err)
+	}
+}
+
+// TestAttackStolenSessionAndBackup: a session that was stolen some time after its login
+// does not do away with the backup of the account key.
+func TestAttackStolenSessionAndBackup(t *testing.T) {
+	w := newWorld(t, nil)
+	g := w.register("alice", "right")
+	must(t, w.SetBackup(t.Context(), g.Session, []byte("sealed anew")))
+	w.clock.move(login.Fresh + time.Second)
+	for _, b := range [][]byte{nil, {}, []byte("nonsense")} {
+		if err := w.SetBackup(t.Context(), g.Session, b); !errors.Is(err, login.ErrStale) {
+			t.Errorf("%q: %v", b, err)
+		}
+	}
+	next, err := w.login(home, "alice", "right")
+	must(t, err)
+	if string(next.Backup) != "sealed anew" {
+		t.Errorf("%q", next.Backup)
 	}
 }
