@@ -67,18 +67,21 @@ func (s *Service) Recover(ctx context.Context, from Requester, p *Proof, c *Chan
 }
 
 // Spare returns the backup that the recovery code opens, for who has proved to
-// know the code. Another handshake is needed to go on with Recover.
+// know the code. Another handshake is needed to go on with Recover. The owner reads of
+// it: who has found the code may stop here.
 func (s *Service) Spare(ctx context.Context, from Requester, p *Proof) (m2, spare []byte, err error) {
 	h, m2, err := s.prove(ctx, from, p, For{Recovery: true})
 	if err != nil {
 		return nil, nil, err
 	}
-	err = s.config.Store.View(ctx, func(r Reader) error {
-		if _, err := s.current(r, h); err != nil {
+	err = s.config.Store.Update(ctx, func(w Writer) error {
+		if _, err := s.current(w, h); err != nil {
 			return err
 		}
-		spare, err = s.blob(r, h.name, blobSpare)
-		return err
+		if spare, err = s.blob(w, h.name, blobSpare); err != nil {
+			return err
+		}
+		return s.note(w, h.name, Event{What: "backup read", How: "recovery code"})
 	})
 	if err != nil {
 		return nil, nil, err

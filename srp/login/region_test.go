@@ -133,3 +133,19 @@ func TestAttackStolenSessionAndBackup(t *testing.T) {
 		t.Errorf("%q", next.Backup)
 	}
 }
+
+// TestSpareIsNoted: the owner reads that somebody took the backup with the recovery
+// code, also of who went no further.
+func TestSpareIsNoted(t *testing.T) {
+	w := newWorld(t, nil)
+	code := credential("alice", "code")
+	g, err := w.Register(t.Context(), home, &login.Registration{Name: "alice", Password: credential("alice", "right"), Recovery: &code, Spare: []byte("sealed")})
+	must(t, err)
+	_, spare, err := w.Spare(t.Context(), home, w.proof("alice", "code", login.For{Recovery: true}))
+	must(t, err)
+	trail, err := w.Trail(t.Context(), g.Session)
+	must(t, err)
+	if last := trail[len(trail)-1]; string(spare) != "sealed" || last.What != "backup read" || last.How != "recovery code" {
+		t.Errorf("%q, %+v", spare, trail)
+	}
+}
