@@ -35,8 +35,6 @@ type row struct {
 var rows = []row{
 	{errTooLarge, http.StatusRequestEntityTooLarge, "body too large", "", 0},
 	{login.ErrStale, http.StatusForbidden, "session is not fresh", "log in again, and ask again within ten minutes", 0},
-	{errTooLarge, http.StatusRequestEntityTooLarge, "body too large", "", 0},
-	{login.ErrStale, http.StatusForbidden, "login denied", "the session is too old for this: log in again", 0},
 	{login.ErrDenied, http.StatusForbidden, "login denied", "the name or the password is wrong, or the login took too long", 0},
 	{login.ErrThrottled, http.StatusTooManyRequests, "too many attempts", "", time.Second},
 	{login.ErrBusy, http.StatusServiceUnavailable, "service busy", "", time.Second},
