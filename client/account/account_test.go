@@ -217,9 +217,9 @@ func TestReplay(t *testing.T) {
 func TestUpgrade(t *testing.T) {
 	f := newFake(t)
 	c := f.client()
-	recipe, hash, err := legacy.Split("$pbkdf2-sha256$i=1000$MDEyMzQ1Njc4OWFiY2RlZg$" + "TQqxc3HGpGvQxy5WM+UVKzNN8F1Bn9SpP9uS4N2bYaQ")
+	recipe, _, err := legacy.Split("$pbkdf2-sha256$i=1000$MDEyMzQ1Njc4OWFiY2RlZg$" + "TQqxc3HGpGvQxy5WM+UVKzNN8F1Bn9SpP9uS4N2bYaQ")
 	must(t, err)
-	hash, err = recipe.Hash("old one")
+	hash, err := recipe.Hash("old one")
 	must(t, err)
 	salt := []byte("sixteen octets!!")
 	f.account = &auth.Registration{Password: auth.Credential{KDF: recipe.String(), Salt: salt, Verifier: srp.Kith3072().Verifier(nil, salt, hash)}}

@@ -94,7 +94,6 @@ type assembly struct {
 
 func (a *assembly) pos() uint64   { return rapid.Uint64Range(0, a.size()-1).Draw(a.t, "position") }
 func (a *assembly) size1() uint64 { return rapid.Uint64Range(1, a.size()).Draw(a.t, "size") }
-func (a *assembly) coin() bool    { return rapid.Bool().Draw(a.t, "coin") }
 
 func (a *assembly) under() (SignedCheckpoint, uint64) {
 	n := a.size1()
@@ -164,7 +163,7 @@ func (a *assembly) key() wire.VRFOutput {
 			keys = append(keys, k)
 		}
 	}
-	if len(keys) == 0 || a.coin() && a.coin() {
+	if len(keys) == 0 || rapid.IntRange(0, 3).Draw(a.t, "a fresh key") == 0 {
 		return a.fresh(1)[0].VRFOutput
 	}
 	slices.SortFunc(keys, func(x, y wire.VRFOutput) int { return slices.Compare(x[:], y[:]) })

@@ -215,9 +215,6 @@ func (b *book) log() *logtree.Appender {
 	return a
 }
 
-// root returns the root of the log tree.
-func (b *book) root() wire.HashValue { return b.log().Root() }
-
 // add adds an entry.
 func (b *book) add(timestamp uint64, added, removed []wire.PrefixLeaf) {
 	b.t.Helper()

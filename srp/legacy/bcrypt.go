@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"strconv"
 
-	"golang.org/x/crypto/blowfish"
+	"golang.org/x/crypto/blowfish" //lint:ignore SA1019 bcrypt is made of it, and what was stored cannot be changed
 )
 
 const (

@@ -90,11 +90,10 @@ func TestRouterIsTheDocument(t *testing.T) {
 
 // A checked client holds requests that go well, and all answers, against the document.
 type checked struct {
-	t       *testing.T
-	h       http.Handler
-	find    func(*http.Request) *openapi3filter.RequestValidationInput
-	network int
-	seen    map[string]bool
+	t    *testing.T
+	h    http.Handler
+	find func(*http.Request) *openapi3filter.RequestValidationInput
+	seen map[string]bool
 }
 
 // findRoute returns what the document says of a request.
