@@ -136,8 +136,19 @@ func sealable(keys []record.PublishedKey) (to []age.Recipient) {
 // one: it cannot sign it as the holder, so it makes a key for this once and forgets
 // it. Everybody who knew the account key sees that somebody else did it, and is
 // stopped; and nobody can go on from it, so that who has the name next is a new
-// person to all.
+// person to all. The label's tokens end too: they are the former holder's.
 func (l *accountLabels) Close(ctx context.Context, name string) error {
+	if err := l.closeLabel(ctx, name); err != nil {
+		return err
+	}
+	tokens, err := l.op.Tokens().List([]byte(l.names.label(name)))
+	for _, t := range tokens {
+		err = errors.Join(err, l.op.Tokens().Revoke(ctx, t.ID))
+	}
+	return err
+}
+
+func (l *accountLabels) closeLabel(ctx context.Context, name string) error {
 	for {
 		s, err := l.standing(name)
 		if err != nil || s.greatest == nil || s.record != nil && s.record.Kind == record.Closed {

@@ -380,6 +380,25 @@ func TestDeletedAccountsCloseTheirLabel(t *testing.T) {
 	})
 }
 
+// TestDeletedAccountsLeaveNoToken: a token that the operator made for a label ends with
+// its holder's account, and others stay.
+func TestDeletedAccountsLeaveNoToken(t *testing.T) {
+	withAccounts(t, operator.Options{}, func(h *house) {
+		ctx := t.Context()
+		h.token("alice")
+		for _, label := range []string{"alice@example.org", "bob@example.org"} {
+			_, _, err := h.op.Tokens().Create(ctx, directory.ScopeUpdate, []byte(label))
+			h.must(err)
+		}
+		h.must(h.service.Remove(ctx, "alice"))
+		for label, want := range map[string]int{"alice@example.org": 0, "bob@example.org": 1} {
+			if all, err := h.op.Tokens().List([]byte(label)); err != nil || len(all) != want {
+				t.Errorf("%s: %d tokens, %v", label, len(all), err)
+			}
+		}
+	})
+}
+
 // TestAccountsOfAnotherKey: without their key, and without the file, the accounts are
 // not served, and no empty ones take their place.
 func TestAccountsOfAnotherKey(t *testing.T) {
