@@ -126,12 +126,15 @@ async function openLink(secret) {
 }
 
 // A program on this computer that has no passkeys asks for one's answer. It goes to
-// this computer alone: who sends such an address to somebody else gets nothing.
+// this computer alone: who sends such an address to somebody else gets nothing. And it
+// is asked for as a second factor only, by the names of its keys, so that somebody else
+// on this computer who listens there gets nothing that logs in by itself.
 function answerProgram(request) {
   const back = only("answer");
   try {
     const { port, state, name, options } = JSON.parse(new TextDecoder().decode(octets(request)));
     if (!Number.isInteger(port) || port < 1024 || port > 65535 || !/^[A-Za-z0-9_-]{16,64}$/.test(state)) throw new Error("request");
+    if (!Array.isArray(options.allowCredentials) || options.allowCredentials.length === 0) throw new Error("request");
     if (name) $("asker").textContent = " as " + name;
     $("answering").addEventListener("click", () => busy($("answering"), $("answerfault"), async () => {
       const credential = new TextEncoder().encode(JSON.stringify(await get(options)));
