@@ -131,6 +131,7 @@ func (a *accounts) leapDocument() http.Handler {
 			policy = "open"
 		}
 		w.Header().Set("Content-Type", "application/json")
+		w.Header().Set("Cache-Control", "no-store") // it names the host that was asked
 		_ = json.NewEncoder(w).Encode(map[string]any{
 			"domain": a.names.domain, "name": map[string]string{"en": a.names.domain}, "description": map[string]string{"en": "Accounts of " + a.names.domain},
 			"api_uri": scheme + "://" + r.Host, "api_version": "1", "default_language": "en", "languages": []string{"en"},

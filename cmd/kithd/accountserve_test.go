@@ -30,6 +30,9 @@ func TestWhoServesWhat(t *testing.T) {
 				if w.Code != want {
 					t.Errorf("%s (LEAP's %v): status %d, want %d", path, leap, w.Code, want)
 				}
+				if path == "/provider.json" && leap && w.Header().Get("Cache-Control") != "no-store" {
+					t.Error("a cache may keep the host of one asker for another")
+				}
 			}
 		})
 	}

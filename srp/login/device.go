@@ -94,6 +94,7 @@ func (s *Service) BeginSealed(ctx context.Context, from Requester, given string)
 		sealed, err = s.config.Sealer.Seal(ctx, h.name, h.challenge)
 		return err
 	}); err != nil {
+		s.throttle.refund(h.charged)
 		return nil, err
 	}
 	if sealed == nil {

@@ -27,7 +27,7 @@ var (
 	ErrWeak = errors.New("credential is not accepted")
 	// ErrNoSession is a token that is of no session any more.
 	ErrNoSession = errors.New("no such session")
-	// ErrBusy is a service with more to compute than it can; see BusyError.
+	// ErrBusy is a service with more to compute than it can: try again in a second.
 	ErrBusy = errors.New("service is busy")
 	// ErrThrottled is a login refused unread after too many failures; see
 	// ThrottledError.
