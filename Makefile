@@ -2,6 +2,10 @@
 
 GO      ?= go
 FUZZTIME ?= 10m
+# The MLS working group's vectors (test-vectors of github.com/mlswg/mls-implementations):
+# set MLS_VECTORS, or keep them beside the checkout.
+MLS_VECTORS ?= $(abspath $(firstword $(wildcard ../shared/vectors/mls ../../shared/vectors/mls)))
+export MLS_VECTORS
 KEYRINGS := /usr/share/keyrings/debian-keyring.gpg /usr/share/keyrings/debian-keyring.pgp
 
 .PHONY: test soak bench fuzz check
@@ -24,6 +28,8 @@ test:
 	else echo "absent services, their tests did not run:$$absent (apt-get install$$absent)"; fi
 	@(cd cmd/systemtest/testdata/tessera && GOPROXY=off $(GO) build -o /dev/null . 2>/dev/null) || \
 	{ echo "no way to Tessera's modules: its test did not run"; [ -z "$$CI" ]; }
+	@[ -f "$$MLS_VECTORS/tree-math.json" ] || \
+	{ echo "no MLS vectors: their tests did not run (clone github.com/mlswg/mls-implementations; MLS_VECTORS=its folder test-vectors)"; [ -z "$$CI" ]; }
 
 # Long series: 100 kills of a real process, thousands of random logs.
 soak:
