@@ -1,12 +1,11 @@
 package mlstest
 
 import (
+	"crypto/sha256"
+	"encoding/binary"
 	"io"
 	"math/rand/v2"
 	"sync"
-
-	"crypto/sha256"
-	"encoding/binary"
 )
 
 // Rand returns a stream of bytes that depends on seed alone: ChaCha8 under the
@@ -26,7 +25,7 @@ func (s *stream) Read(b []byte) (int, error) {
 	return s.c.Read(b)
 }
 
-// Bytes returns n bytes of the stream of seed.
+// Bytes returns the first n bytes of the stream of seed.
 func Bytes(seed uint64, n int) []byte {
 	b := make([]byte, n)
 	if _, err := io.ReadFull(Rand(seed), b); err != nil {

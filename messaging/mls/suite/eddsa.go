@@ -1,0 +1,116 @@
+package suite
+
+import (
+	"bytes"
+	"crypto/ed25519"
+	"fmt"
+	"io"
+
+	"filippo.io/edwards25519"
+	"github.com/cloudflare/circl/ecc/goldilocks"
+	"github.com/cloudflare/circl/sign/ed448"
+)
+
+// ed25519Scheme is Ed25519 of RFC 8032; private keys are seeds.
+type ed25519Scheme struct{}
+
+type ed25519Signer struct{ key ed25519.PrivateKey }
+
+func (ed25519Scheme) generate(rand io.Reader) ([]byte, error) {
+	return randomSeed(rand, ed25519.SeedSize)
+}
+
+func randomSeed(rand io.Reader, n int) ([]byte, error) {
+	seed := make([]byte, n)
+	if _, err := io.ReadFull(rand, seed); err != nil {
+		return nil, fmt.Errorf("reading randomness: %w", err)
+	}
+	return seed, nil
+}
+
+func (ed25519Scheme) signer(priv []byte) (Signer, error) {
+	if len(priv) != ed25519.SeedSize {
+		return nil, fmt.Errorf("%w: Ed25519 seed of %d bytes", ErrKey, len(priv))
+	}
+	return ed25519Signer{ed25519.NewKeyFromSeed(priv)}, nil
+}
+
+func (s ed25519Signer) Public() []byte { return s.key[ed25519.SeedSize:] }
+
+func (s ed25519Signer) Sign(content []byte) ([]byte, error) {
+	return ed25519.Sign(s.key, content), nil
+}
+
+// check is the decoding of RFC 8032 (5.1.3), which the standard library's Verify
+// does not insist on, and that the point is not of low order.
+func (ed25519Scheme) check(pub []byte) error {
+	p, err := new(edwards25519.Point).SetBytes(pub)
+	if err != nil {
+		return fmt.Errorf("%w: Ed25519 public key: %w", ErrKey, err)
+	}
+	if !bytes.Equal(p.Bytes(), pub) {
+		return fmt.Errorf("%w: Ed25519 public key is not canonical", ErrKey)
+	}
+	if p.MultByCofactor(p).Equal(edwards25519.NewIdentityPoint()) == 1 {
+		return fmt.Errorf("%w: Ed25519 public key of low order", ErrKey)
+	}
+	return nil
+}
+
+func (e ed25519Scheme) verify(pub, content, signature []byte) error {
+	if err := e.check(pub); err != nil {
+		return err
+	}
+	if !ed25519.Verify(pub, content, signature) {
+		return ErrSignature
+	}
+	return nil
+}
+
+// ed448Scheme is Ed448 of RFC 8032 with an empty context; private keys are seeds.
+type ed448Scheme struct{}
+
+type ed448Signer struct{ key ed448.PrivateKey }
+
+func (ed448Scheme) generate(rand io.Reader) ([]byte, error) {
+	return randomSeed(rand, ed448.SeedSize)
+}
+
+func (ed448Scheme) signer(priv []byte) (Signer, error) {
+	if len(priv) != ed448.SeedSize {
+		return nil, fmt.Errorf("%w: Ed448 seed of %d bytes", ErrKey, len(priv))
+	}
+	return ed448Signer{ed448.NewKeyFromSeed(priv)}, nil
+}
+
+func (s ed448Signer) Public() []byte { return s.key[ed448.SeedSize:] }
+
+func (s ed448Signer) Sign(content []byte) ([]byte, error) {
+	return ed448.Sign(s.key, content, ""), nil
+}
+
+func (ed448Scheme) check(pub []byte) error {
+	if len(pub) != ed448.PublicKeySize { // FromBytes would read a prefix
+		return fmt.Errorf("%w: Ed448 public key of %d bytes", ErrKey, len(pub))
+	}
+	p, err := goldilocks.FromBytes(pub)
+	if err != nil {
+		return fmt.Errorf("%w: Ed448 public key: %w", ErrKey, err)
+	}
+	p.Double()
+	p.Double() // the cofactor is 4
+	if p.IsIdentity() {
+		return fmt.Errorf("%w: Ed448 public key of low order", ErrKey)
+	}
+	return nil
+}
+
+func (e ed448Scheme) verify(pub, content, signature []byte) error {
+	if err := e.check(pub); err != nil {
+		return err
+	}
+	if !ed448.Verify(pub, content, signature, "") {
+		return ErrSignature
+	}
+	return nil
+}
