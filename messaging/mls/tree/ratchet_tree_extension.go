@@ -1,0 +1,100 @@
+package tree
+
+import (
+	"bytes"
+	"fmt"
+
+	"github.com/kith-kt/kith/messaging/mls/suite"
+	"github.com/kith-kt/kith/messaging/mls/syntax"
+)
+
+// "Ratchet Tree Extension" (12.4.3.3): the nodes of the tree in order, without
+// blanks after the last that is none.
+
+// ErrRatchetTree: a list of nodes is empty, ends with a blank, or has a leaf
+// where a parent belongs, or the other way round.
+var ErrRatchetTree = fmt.Errorf("%w: ratchet tree", syntax.ErrValue)
+
+// Parse reads the content of an extension ratchet_tree. Apart from its form,
+// nothing about the tree is known then: see [Tree.Validate]. b is copied.
+func Parse(s *suite.Suite, b []byte) (*Tree, error) {
+	r := syntax.NewReader(bytes.Clone(b))
+	t := Read(s, r)
+	if err := r.Close(); err != nil {
+		return nil, err
+	}
+	return t, nil
+}
+
+// Read is Parse for a tree that stands within another structure. The tree, nil
+// after an error, aliases the input of r.
+func Read(s *suite.Suite, r *syntax.Reader) *Tree {
+	in := r.Nested()
+	t := &Tree{suite: s}
+	blank := true
+	for x := NodeIndex(0); !in.Empty(); x++ {
+		var l *LeafNode
+		var p *ParentNode
+		if blank = !in.Optional(); !blank {
+			switch kind := in.Uint8(); {
+			case kind == nodeLeaf && x.IsLeaf():
+				l = new(LeafNode)
+				l.Unmarshal(in)
+			case kind == nodeParent && !x.IsLeaf():
+				p = new(ParentNode)
+				p.Unmarshal(in)
+			default:
+				in.Fail(fmt.Errorf("%w: node %d has type %d", ErrRatchetTree, x, kind))
+			}
+		}
+		if x.IsLeaf() {
+			t.leaves = append(t.leaves, l)
+		} else {
+			t.parents = append(t.parents, p)
+		}
+	}
+	if blank {
+		in.Fail(fmt.Errorf("%w: the last node is blank", ErrRatchetTree))
+	}
+	if in.Close() != nil {
+		return nil
+	}
+	// If the last node is a parent, the leaf to its right is blank, and is there.
+	n := 1
+	for n < len(t.leaves) || n-1 < len(t.parents) {
+		n *= 2
+	}
+	t.leaves = append(t.leaves, make([]*LeafNode, n-len(t.leaves))...)
+	t.parents = append(t.parents, make([]*ParentNode, n-1-len(t.parents))...)
+	t.hashes = make([][]byte, 2*n-1)
+	return t
+}
+
+// Marshal writes the content of an extension ratchet_tree. The tree must have a
+// member.
+func (t *Tree) Marshal(w *syntax.Writer) {
+	end := NodeIndex(NodeCount(t.LeafCount()))
+	for end > 0 && t.IsBlank(end-1) {
+		end--
+	}
+	w.Nested(func(w *syntax.Writer) {
+		for x := range end {
+			w.Optional(!t.IsBlank(x))
+			if t.IsBlank(x) {
+				continue
+			}
+			if x.IsLeaf() {
+				w.Uint8(nodeLeaf)
+				t.leaves[x>>1].Marshal(w)
+			} else {
+				w.Uint8(nodeParent)
+				t.parents[x>>1].Marshal(w)
+			}
+		}
+	})
+}
+
+// Extension returns the extension of a GroupInfo that carries the tree.
+func (t *Tree) Extension() Extension {
+	return Extension{Type: ExtensionRatchetTree, Data: syntax.Marshal(t)}
+}
