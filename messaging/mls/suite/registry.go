@@ -10,8 +10,9 @@ import (
 
 // The two tables of "MLS Cipher Suites" (17.1), and the first two lines of those
 // of the draft with ML-KEM. Its code points are not assigned.
-func init() {
+func registry() map[ID]*Suite {
 	x25519 := hpke.DHKEM(ecdh.X25519())
+	byID := make(map[ID]*Suite)
 	for _, s := range []*Suite{
 		{X25519_AES128GCM_SHA256_Ed25519, "MLS_128_DHKEMX25519_AES128GCM_SHA256_Ed25519",
 			sha2_256, aes128gcm, &standardKEM{x25519, hpke.HKDFSHA256(), hpke.AES128GCM(), 32}, ed25519Scheme{}},
@@ -32,6 +33,7 @@ func init() {
 		{MLKEM768X25519_AES256GCM_SHA384_Ed25519, "MLS_128_MLKEM768X25519_AES256GCM_SHA384_Ed25519",
 			sha2_384, aes256gcm, &standardKEM{hpke.MLKEM768X25519(), hpke.HKDFSHA384(), hpke.AES256GCM(), 32}, ed25519Scheme{}},
 	} {
-		suites[s.id] = s
+		byID[s.id] = s
 	}
+	return byID
 }

@@ -62,7 +62,8 @@ type Suite struct {
 	signature signatureScheme
 }
 
-var suites = map[ID]*Suite{}
+// suites is never written after it has been made.
+var suites = registry()
 
 // All returns the cipher suites that Get knows, in ascending order.
 func All() []ID {
