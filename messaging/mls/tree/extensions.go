@@ -30,7 +30,9 @@ const (
 
 // IsDefault reports whether every client knows t, so that capabilities do not
 // list it ("Leaf Node Contents" (7.2)).
-func (t ExtensionType) IsDefault() bool { return t >= ExtensionApplicationID && t <= ExtensionExternalSenders }
+func (t ExtensionType) IsDefault() bool {
+	return t >= ExtensionApplicationID && t <= ExtensionExternalSenders
+}
 
 // ProposalType is a value of the registry "MLS Proposal Types" (17.4).
 type ProposalType uint16
