@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"filippo.io/edwards25519"
 	"github.com/cloudflare/circl/dh/x448"
 	"pgregory.net/rapid"
 
@@ -408,6 +409,32 @@ func TestCheckSignatureKey(t *testing.T) {
 				t.Errorf("%s: VerifyWithLabel: %v", name, err)
 			}
 		}
+	})
+}
+
+// The quick test for low order agrees with the curve: a key is accepted exactly if
+// it is the one encoding of its point, and 8 times the point is not zero.
+func TestCheckSignatureKeyAgainstCurve(t *testing.T) {
+	s := get(t, suite.X25519_AES128GCM_SHA256_Ed25519)
+	identity := edwards25519.NewIdentityPoint()
+	check := func(t interface{ Fatalf(string, ...any) }, key []byte) {
+		p, err := new(edwards25519.Point).SetBytes(key)
+		want := err == nil && bytes.Equal(p.Bytes(), key) && p.MultByCofactor(p).Equal(identity) == 0
+		if err := s.CheckSignatureKey(key); (err == nil) != want {
+			t.Fatalf("%x: %v, want accepted: %v", key, err, want)
+		}
+	}
+	for low := range 256 {
+		for _, fill := range []byte{0, 0xff} {
+			for _, high := range []byte{0, 0x7f, 0x80, 0xff} {
+				key := bytes.Repeat([]byte{fill}, 32)
+				key[0], key[31] = byte(low), high
+				check(t, key)
+			}
+		}
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		check(t, mlstest.Bytes(rapid.Uint64().Draw(t, "key"), 32))
 	})
 }
 

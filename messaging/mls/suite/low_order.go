@@ -1,6 +1,9 @@
 package suite
 
-import "bytes"
+import (
+	"bytes"
+	"slices"
+)
 
 // Numbers of KEMs in the registry of HPKE.
 const (
@@ -38,12 +41,7 @@ func nearP25519(low byte) (b [32]byte) {
 func lowOrderX25519(pub []byte) bool {
 	u := [32]byte(pub)
 	u[31] &= 0x7f
-	for i := range x25519LowOrder {
-		if u == x25519LowOrder[i] {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(x25519LowOrder[:], u)
 }
 
 // x448LowOrder lists the u-coordinates of order 1, 2 and 4 on Curve448 and its
@@ -64,4 +62,34 @@ func lowOrderX448(pub []byte) bool {
 		}
 	}
 	return false
+}
+
+// ed25519LowOrder lists the y-coordinates of order 1, 2, 4 and 8 on the Edwards
+// curve. Each belongs to no other points than those.
+var ed25519LowOrder = [...][32]byte{
+	{1}, nearP25519(0xec), {},
+	{0x26, 0xe8, 0x95, 0x8f, 0xc2, 0xb2, 0x27, 0xb0, 0x45, 0xc3, 0xf4, 0x89, 0xf2, 0xef, 0x98, 0xf0,
+		0xd5, 0xdf, 0xac, 0x05, 0xd3, 0xc6, 0x33, 0x39, 0xb1, 0x38, 0x02, 0x88, 0x6d, 0x53, 0xfc, 0x05},
+	{0xc7, 0x17, 0x6a, 0x70, 0x3d, 0x4d, 0xd8, 0x4f, 0xba, 0x3c, 0x0b, 0x76, 0x0d, 0x10, 0x67, 0x0f,
+		0x2a, 0x20, 0x53, 0xfa, 0x2c, 0x39, 0xcc, 0xc6, 0x4e, 0xc7, 0xfd, 0x77, 0x92, 0xac, 0x03, 0x7a},
+}
+
+// suspectEd25519 reports whether pub has a y-coordinate of low order, or one
+// beyond the field. The highest bit is the sign of x; where x is zero and the sign
+// set, which RFC 8032 refuses to decode, y is of low order.
+func suspectEd25519(pub [32]byte) bool {
+	pub[31] &= 0x7f
+	if slices.Contains(ed25519LowOrder[:], pub) {
+		return true
+	}
+	// y >= p = 2^255-19
+	return pub[0] >= 0xed && pub[31] == 0x7f && !slices.ContainsFunc(pub[1:31], func(b byte) bool { return b != 0xff })
+}
+
+// lowOrderEd448 reports whether pub has the y-coordinate of a point of order 1, 2
+// or 4 on the Edwards curve: 1, p-1 or 0. A coordinate
+// beyond the field is not decoded in the first place.
+func lowOrderEd448(pub [57]byte) bool {
+	y := pub[:56]
+	return bytes.Equal(y, x448LowOrder[0]) || bytes.Equal(y, x448LowOrder[1]) || bytes.Equal(y, x448LowOrder[2])
 }

@@ -187,7 +187,7 @@ func TestSealOpen(t *testing.T) {
 				}
 			}
 		}
-		for _, bad := range [][]byte{nil, key[1:], append(bytes.Clone(key), 0)} {
+		for _, bad := range [][]byte{nil, key[1:], append(bytes.Clone(key), 0), make([]byte, 24)} {
 			func() {
 				defer func() {
 					if recover() == nil {
