@@ -1,0 +1,254 @@
+// peer.mjs is another implementation's members: ts-mls, unmodified, driven by JSON
+// lines, one request and one answer a line. Bytes are base64. A request names its
+// operation (op) and the client (who); an answer with "error" means that nothing changed.
+import * as ts from 'ts-mls';
+import { signLeafNodeCommit as signLeafNode } from 'ts-mls/leafNode.js';
+import { encodeRatchetTree, decodeRatchetTree } from 'ts-mls/ratchetTree.js';
+import { decode, encode, wrap, suite, signatureKey, plain, config, serve } from './mls.mjs';
+
+const bytes = (s) => Uint8Array.from(Buffer.from(s ?? '', 'base64'));
+const b64 = (b) => Buffer.from(b).toString('base64');
+const text = (b) => Buffer.from(b).toString();
+
+const clients = new Map();
+const client = (q) => {
+  const c = clients.get(q.who);
+  if (c === undefined) throw new Error(`no client ${q.who}`);
+  return c;
+};
+
+// asked is the authentication service: it notes who it was asked about, and refuses
+// the identities and the signature keys it was told to.
+const asked = (c) => ({
+  async validateCredential(credential, key) {
+    const identity = credential.identity === undefined ? '' : text(credential.identity);
+    c.asked.push({ identity, key: b64(key) });
+    return !c.refused.has(identity) && !c.refused.has(b64(key));
+  },
+});
+
+const credentialOf = (identity) => ({ credentialType: 'basic', identity: new TextEncoder().encode(identity) });
+
+const packageOf = async (c) => {
+  const lifetime = { notBefore: BigInt(Math.floor(Date.now() / 1000) - 3600), notAfter: BigInt(Math.floor(Date.now() / 1000) + 86400 * 28) };
+  return ts.generateKeyPackageWithKey(credentialOf(c.identity), c.capabilities, lifetime, [], c.key, c.cs);
+};
+
+const extensionsOf = (list) => (list ?? []).map((e) => ({
+  extensionType: { 1: 'application_id', 3: 'required_capabilities', 5: 'external_senders' }[e.type] ?? e.type,
+  extensionData: bytes(e.data),
+}));
+
+const pskOf = (c, p) => {
+  const nonce = { pskNonce: c.cs.rng.randomBytes(c.cs.kdf.size) };
+  const id = p.epoch === undefined
+    ? { psktype: 'external', pskId: bytes(p.id) }
+    : { psktype: 'resumption', usage: 'application', pskGroupId: c.state.groupContext.groupId, pskEpoch: BigInt(p.epoch) };
+  return { proposalType: 'psk', psk: { preSharedKeyId: { ...id, ...nonce } } };
+};
+
+const add = (kp) => ({ proposalType: 'add', add: { keyPackage: decode(bytes(kp), 'mls_key_package').keyPackage } });
+const remove = (removed) => ({ proposalType: 'remove', remove: { removed } });
+const psks = (c) => ts.makePskIndex(c.state, c.psks);
+
+// own makes a leaf with a new key to be encrypted to, for an Update.
+const own = async (c, q) => {
+  const leafIndex = c.state.privatePath.leafIndex;
+  const before = c.state.ratchetTree[2 * leafIndex].leaf;
+  const pair = await c.cs.hpke.generateKeyPair();
+  const key = q.rekey ? await signatureKey(c.cs) : c.key;
+  const leaf = await signLeafNode({
+    leafNodeSource: 'update',
+    hpkePublicKey: await c.cs.hpke.exportPublicKey(pair.publicKey),
+    signaturePublicKey: key.publicKey,
+    credential: q.identity === undefined ? before.credential : credentialOf(q.identity),
+    capabilities: before.capabilities,
+    extensions: before.extensions,
+    groupId: c.state.groupContext.groupId,
+    leafIndex,
+  }, key.signKey, c.cs.signature);
+  c.updating = { leaf, key, hpke: await c.cs.hpke.exportPrivateKey(pair.privateKey) };
+  return { proposalType: 'update', update: { leafNode: leaf } };
+};
+
+const treeOf = (q) => (q.tree === undefined ? undefined : decodeRatchetTree(bytes(q.tree), 0)[0]);
+
+await serve({
+  // client makes a client: {suite, identity, grease, compressed, padding, extensions, generations}.
+  async client(q) {
+    const cs = await suite(q.suite);
+    const c = { cs, identity: q.identity ?? q.who, key: await signatureKey(cs, q.compressed), asked: [], refused: new Set(), psks: {}, packages: [] };
+    c.capabilities = q.grease ? ts.defaultCapabilities() : plain(cs);
+    c.capabilities.extensions.push(...(q.extensions ?? []));
+    c.config = config(asked(c), q.padding);
+    if (q.generations) c.config.keyRetentionConfig.retainKeysForGenerations = q.generations;
+    if (q.forward) c.config.keyRetentionConfig.maximumForwardRatchetSteps = q.forward;
+    clients.set(q.who, c);
+    return { key: b64(c.key.publicKey) };
+  },
+
+  // refuse says whom the authentication service refuses from now on: identities, or keys in base64.
+  refuse(q) {
+    client(q).refused = new Set(q.these ?? []);
+  },
+
+  // asked is who the authentication service was asked about since the last time.
+  asked(q) {
+    const c = client(q);
+    const seen = c.asked;
+    c.asked = [];
+    return { asked: seen };
+  },
+
+  psk(q) {
+    client(q).psks[q.id] = bytes(q.secret);
+  },
+
+  async keyPackage(q) {
+    const c = client(q);
+    const p = await packageOf(c);
+    c.packages.push(p);
+    return { keyPackage: b64(wrap.keyPackage(p.publicPackage)) };
+  },
+
+  async create(q) {
+    const c = client(q);
+    const p = await packageOf(c);
+    c.state = await ts.createGroup(bytes(q.group), p.publicPackage, p.privatePackage, extensionsOf(q.extensions), c.cs, c.config);
+  },
+
+  // join joins by a Welcome, with any of the client's key packages; the tree beside it or in it.
+  async join(q) {
+    const c = client(q);
+    const { welcome } = decode(bytes(q.welcome), 'mls_welcome');
+    let reason;
+    for (const p of [...c.packages].reverse()) {
+      try {
+        c.state = await ts.joinGroup(welcome, p.publicPackage, p.privatePackage, ts.makePskIndex(undefined, c.psks), c.cs, treeOf(q), undefined, c.config);
+        c.packages = c.packages.filter((o) => o !== p);
+        return {};
+      } catch (e) {
+        if (reason === undefined || !/group secrets/i.test(`${e?.message}`)) reason = e;
+      }
+    }
+    throw reason ?? new Error('no key package');
+  },
+
+  // external joins by an external commit, in public.
+  async external(q) {
+    const c = client(q);
+    const { groupInfo } = decode(bytes(q.groupInfo), 'mls_group_info');
+    const p = await packageOf(c);
+    const r = await ts.joinGroupExternal(groupInfo, p.publicPackage, p.privatePackage, q.resync ?? false, c.cs, treeOf(q), c.config, bytes(q.aad));
+    c.state = r.newState;
+    return { commit: b64(wrap.publicMessage(r.publicMessage)) };
+  },
+
+  // commit commits what was proposed, and {add: [], remove: [], psks: [], extensions: []}.
+  async commit(q) {
+    const c = client(q);
+    const extraProposals = [...(q.add ?? []).map(add), ...(q.remove ?? []).map(remove), ...(q.psks ?? []).map((p) => pskOf(c, p))];
+    if (q.extensions !== undefined) extraProposals.push({ proposalType: 'group_context_extensions', groupContextExtensions: { extensions: extensionsOf(q.extensions) } });
+    const r = await ts.createCommit(
+      { state: c.state, cipherSuite: c.cs, pskIndex: psks(c) },
+      { wireAsPublicMessage: q.public ?? false, extraProposals, ratchetTreeExtension: q.treeInside ?? false, authenticatedData: bytes(q.aad) },
+    );
+    const commit = encode(r.commit);
+    if (!q.dry) c.state = r.newState;
+    return {
+      commit: b64(commit),
+      welcome: r.welcome && b64(wrap.welcome(r.welcome)),
+      tree: b64(encodeRatchetTree(r.newState.ratchetTree)),
+    };
+  },
+
+  // propose proposes one of {add, remove, update, psk, extensions}.
+  async propose(q) {
+    const c = client(q);
+    let proposal;
+    if (q.add !== undefined) proposal = add(q.add);
+    else if (q.remove !== undefined) proposal = remove(q.remove);
+    else if (q.update !== undefined) proposal = await own(c, q.update);
+    else if (q.psk !== undefined) proposal = pskOf(c, q.psk);
+    else proposal = { proposalType: 'group_context_extensions', groupContextExtensions: { extensions: extensionsOf(q.extensions) } };
+    const r = await ts.createProposal(c.state, q.public ?? false, proposal, c.cs, bytes(q.aad));
+    c.state = r.newState;
+    return { proposal: b64(encode(r.message)) };
+  },
+
+  // apply asks to be added, as somebody who is not a member.
+  async apply(q) {
+    const c = client(q);
+    const { groupInfo } = decode(bytes(q.groupInfo), 'mls_group_info');
+    const p = await packageOf(c);
+    c.packages.push(p);
+    return { proposal: b64(encode(await ts.proposeAddExternal(groupInfo, p.publicPackage, p.privatePackage, c.cs))) };
+  },
+
+  // process takes any message of the group.
+  async process(q) {
+    const c = client(q);
+    const m = decode(bytes(q.message), 'mls_private_message', 'mls_public_message');
+    const run = (state, callback) => (m.wireformat === 'mls_private_message'
+      ? ts.processPrivateMessage(state, m.privateMessage, psks(c), c.cs, callback)
+      : ts.processPublicMessage(state, m.publicMessage, psks(c), c.cs, callback));
+    let state = c.state;
+    if (c.updating !== undefined) {
+      // The package keeps no private key of an Update: see first whether it is in.
+      let mine = false;
+      await run(state, (incoming) => {
+        mine = incoming.kind === 'commit' && incoming.proposals.some((p) => p.proposal.update?.leafNode && b64(p.proposal.update.leafNode.hpkePublicKey) === b64(c.updating.leaf.hpkePublicKey));
+        return 'reject';
+      }).catch(() => {});
+      if (mine) {
+        const { privatePath } = state;
+        state = { ...state, privatePath: { ...privatePath, privateKeys: { ...privatePath.privateKeys, [2 * privatePath.leafIndex]: c.updating.hpke } } };
+        const r = await run(state, ts.acceptAll);
+        c.key = c.updating.key;
+        c.state = { ...r.newState, signaturePrivateKey: c.key.signKey };
+        c.updating = undefined;
+        return { kind: 'handshake' };
+      }
+    }
+    const before = state.groupContext.epoch;
+    const r = await run(state, ts.acceptAll);
+    c.state = r.newState;
+    if (c.state.groupContext.epoch !== before) c.updating = undefined;
+    if (r.kind === 'applicationMessage') return { kind: 'application', text: b64(r.message), aad: b64(m.privateMessage.authenticatedData) };
+    return { kind: 'handshake' };
+  },
+
+  // send encrypts each of the texts.
+  async send(q) {
+    const c = client(q);
+    const messages = [];
+    for (const t of q.texts) {
+      const r = await ts.createApplicationMessage(c.state, bytes(t), c.cs, bytes(q.aad));
+      c.state = r.newState;
+      messages.push(b64(wrap.privateMessage(r.privateMessage)));
+    }
+    return { messages };
+  },
+
+  async groupInfo(q) {
+    const c = client(q);
+    const make = q.treeInside ? ts.createGroupInfoWithExternalPubAndRatchetTree : ts.createGroupInfoWithExternalPub;
+    return { groupInfo: b64(wrap.groupInfo(await make(c.state, [], c.cs))), tree: b64(encodeRatchetTree(c.state.ratchetTree)) };
+  },
+
+  // state is what every member of an epoch must agree on.
+  async state(q) {
+    const { state, cs } = client(q);
+    const { groupContext, keySchedule } = state;
+    return {
+      active: state.groupActiveState.kind === 'active',
+      epoch: groupContext.epoch,
+      treeHash: b64(groupContext.treeHash),
+      transcript: b64(groupContext.confirmedTranscriptHash),
+      authenticator: b64(keySchedule.epochAuthenticator),
+      exported: b64(await ts.mlsExporter(keySchedule.exporterSecret, q.label ?? '', bytes(q.context), q.length ?? 32, cs)),
+      leaf: state.privatePath.leafIndex,
+      members: state.ratchetTree.flatMap((n, i) => (n?.nodeType === 'leaf' ? [{ index: i / 2, identity: text(n.leaf.credential.identity ?? []), key: b64(n.leaf.signaturePublicKey) }] : [])),
+    };
+  },
+});
