@@ -575,6 +575,12 @@ func TestRandomness(t *testing.T) {
 		if _, _, err := get(t, id).GenerateSigner(constant(0)); !errors.Is(err, suite.ErrKey) {
 			t.Errorf("%v: %v", id, err)
 		}
+		// Draws are no longer than the order, so that hardly any is refused.
+		for seed := range uint64(30) {
+			if _, _, err := get(t, id).GenerateSigner(io.LimitReader(mlstest.Rand(seed), 300)); err != nil {
+				t.Errorf("%v, seed %d: %v", id, seed, err)
+			}
+		}
 	}
 }
 

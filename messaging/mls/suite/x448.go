@@ -13,7 +13,7 @@ type x448KEM struct{ aead circl.AEAD }
 
 const (
 	kemX448  = uint16(circl.KEM_X448_HKDF_SHA512)
-	x448Size = 56 // of a private key, a public key and an encapsulation, bytes
+	x448Size = 56 // of a private key, bytes
 )
 
 func (k *x448KEM) suite() circl.Suite {
@@ -92,9 +92,6 @@ func (k *x448KEM) receiver(priv, kemOutput, info []byte) (circl.Opener, error) {
 	p, err := k.privateKey(priv)
 	if err != nil {
 		return nil, err
-	}
-	if len(kemOutput) != x448Size {
-		return nil, fmt.Errorf("%w: HPKE decapsulation", ErrDecrypt)
 	}
 	receiver, err := k.suite().NewReceiver(p, info)
 	if err != nil {
