@@ -162,7 +162,7 @@ func TestVectorsMessageProtection(t *testing.T) {
 				membershipKey: c.MembershipKey, senderData: c.SenderDataSecret, public: c.SignaturePub,
 			}
 			var err error
-			if g.signer, err = s.NewSigner(c.SignaturePriv); err != nil {
+			if g.signer, err = s.NewSigner(mlstest.PrivateKey(uint16(c.CipherSuite), c.SignaturePriv)); err != nil {
 				t.Fatal(err)
 			}
 			if !bytes.Equal(g.signer.Public(), c.SignaturePub) {
@@ -325,7 +325,7 @@ func TestVectorsWelcome(t *testing.T) {
 			s := get(t, c.CipherSuite)
 			kp := parse[*message.KeyPackage](t, c.KeyPackage)
 			w := parse[*message.Welcome](t, c.Welcome)
-			secrets, err := w.Open(s, kp, c.InitPriv)
+			secrets, err := w.Open(s, kp, mlstest.PrivateKey(uint16(c.CipherSuite), c.InitPriv))
 			if err != nil {
 				t.Fatal(err)
 			}
