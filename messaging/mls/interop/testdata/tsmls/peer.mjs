@@ -5,6 +5,8 @@ import * as ts from 'ts-mls';
 import { signLeafNodeCommit as signLeafNode } from 'ts-mls/leafNode.js';
 import { encodeRatchetTree, decodeRatchetTree } from 'ts-mls/ratchetTree.js';
 import { decode, encode, wrap, suite, signatureKey, plain, config, serve } from './mls.mjs';
+import { CipherSuite, HkdfSha256, HkdfSha384, Aes128Gcm, Aes256Gcm } from '@hpke/core';
+import { XWing } from '@hpke/hybridkem-x-wing';
 
 const bytes = (s) => Uint8Array.from(Buffer.from(s ?? '', 'base64'));
 const b64 = (b) => Buffer.from(b).toString('base64');
@@ -70,6 +72,11 @@ const own = async (c, q) => {
   c.updating = { leaf, key, hpke: await c.cs.hpke.exportPrivateKey(pair.privateKey) };
   return { proposalType: 'update', update: { leafNode: leaf } };
 };
+
+// hybrid is HPKE with X-Wing, as the two suites of draft-ietf-mls-pq-ciphersuites that
+// this project has put it together: suites that ts-mls itself does not know.
+const buffer = (s) => bytes(s).buffer;
+const hybrid = (bits) => new CipherSuite({ kem: new XWing(), ...(bits === 128 ? { kdf: new HkdfSha256(), aead: new Aes128Gcm() } : { kdf: new HkdfSha384(), aead: new Aes256Gcm() }) });
 
 const treeOf = (q) => (q.tree === undefined ? undefined : decodeRatchetTree(bytes(q.tree), 0)[0]);
 
@@ -234,6 +241,21 @@ await serve({
     const c = client(q);
     const make = q.treeInside ? ts.createGroupInfoWithExternalPubAndRatchetTree : ts.createGroupInfoWithExternalPub;
     return { groupInfo: b64(wrap.groupInfo(await make(c.state, [], c.cs))), tree: b64(encodeRatchetTree(c.state.ratchetTree)) };
+  },
+
+  async hybridKey(q) {
+    const { kem } = hybrid(q.bits);
+    const pair = await kem.generateKeyPair();
+    return { secret: b64(await kem.serializePrivateKey(pair.privateKey)), public: b64(await kem.serializePublicKey(pair.publicKey)) };
+  },
+  async hybridSeal(q) {
+    const cs = hybrid(q.bits);
+    const r = await cs.seal({ recipientPublicKey: await cs.kem.deserializePublicKey(buffer(q.public)), info: buffer(q.info) }, buffer(q.text));
+    return { enc: b64(r.enc), ct: b64(r.ct) };
+  },
+  async hybridOpen(q) {
+    const cs = hybrid(q.bits);
+    return { text: b64(await cs.open({ recipientKey: await cs.kem.deserializePrivateKey(buffer(q.secret)), enc: buffer(q.enc), info: buffer(q.info) }, buffer(q.ct))) };
   },
 
   // state is what every member of an epoch must agree on.
