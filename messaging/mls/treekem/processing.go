@@ -144,23 +144,10 @@ func (r *Received) Sender() tree.LeafIndex { return r.sender }
 // announced to send, and with ErrKeyMismatch if the public keys of the path do not
 // belong to it; mine is as it was in any case.
 func (r *Received) Open(mine *Private, context []byte) (*Private, []byte, error) {
-	at, err := r.overlap(mine.leaf)
+	secret, at, err := r.decrypt(mine, context)
 	if err != nil {
 		return nil, nil, err
 	}
-	key, ciphertext := r.find(mine, at)
-	if key == nil {
-		return nil, nil, fmt.Errorf("%w: leaf %d has no key below node %d", ErrNotRecipient, mine.leaf, r.nodes[at].Node)
-	}
-	secret, err := r.suite.DecryptWithLabel(key, secretLabel, context, *ciphertext)
-	if err != nil {
-		return nil, nil, fmt.Errorf("%w of node %d: %w", ErrPathSecret, r.nodes[at].Node, err)
-	}
-	if len(secret) != r.suite.HashSize() {
-		clear(secret)
-		return nil, nil, fmt.Errorf("%w of node %d: %d bytes", ErrPathSecret, r.nodes[at].Node, len(secret))
-	}
-
 	private := mine.Clone()
 	above := make([]tree.NodeIndex, 0, len(r.nodes)-at)
 	for _, step := range r.nodes[at:] {
@@ -173,6 +160,28 @@ func (r *Received) Open(mine *Private, context []byte) (*Private, []byte, error)
 	}
 	private.Prune(r.tree)
 	return private, commit, nil
+}
+
+// decrypt returns the path secret that is meant for the member, and the position
+// in the path of the node that it is of.
+func (r *Received) decrypt(mine *Private, context []byte) (secret []byte, at int, err error) {
+	at, err = r.overlap(mine.leaf)
+	if err != nil {
+		return nil, 0, err
+	}
+	key, ciphertext := r.find(mine, at)
+	if key == nil {
+		return nil, 0, fmt.Errorf("%w: leaf %d has no key below node %d", ErrNotRecipient, mine.leaf, r.nodes[at].Node)
+	}
+	secret, err = r.suite.DecryptWithLabel(key, secretLabel, context, *ciphertext)
+	if err != nil {
+		return nil, 0, fmt.Errorf("%w of node %d: %w", ErrPathSecret, r.nodes[at].Node, err)
+	}
+	if len(secret) != r.suite.HashSize() {
+		clear(secret)
+		return nil, 0, fmt.Errorf("%w of node %d: %d bytes", ErrPathSecret, r.nodes[at].Node, len(secret))
+	}
+	return secret, at, nil
 }
 
 // overlap returns the position in the path of the lowest node above both the
