@@ -124,6 +124,12 @@ func RestoreSecretTree(s *suite.Suite, interior []byte, load func(tree.LeafIndex
 	return t, nil
 }
 
+// Unused reports whether no key of a leaf was ever used. A leaf that has a record is
+// not: then the interior record is an older one, and would yield keys again.
+func (t *SecretTree) Unused(leaf tree.LeafIndex) bool {
+	return uint64(leaf) < uint64(t.leafCount) && t.covered(leaf)
+}
+
 // restore reads the ratchets of a leaf from its record.
 func (t *SecretTree) restore(leaf tree.LeafIndex) (*leafRatchets, error) {
 	record, err := t.load(leaf)
