@@ -49,8 +49,8 @@ type SecretTree struct {
 type leafRatchets [2]ratchet // by Kind
 
 // NewSecretTree returns the secret tree of encryption, an encryption_secret, for
-// leafCount leaves, rounded up to the power of two that a ratchet tree has. The
-// slice is the tree's from here on and is overwritten in time.
+// leafCount leaves, at most 2^31, rounded up to the power of two that a ratchet
+// tree has. The slice is the tree's from here on and is overwritten in time.
 func NewSecretTree(s *suite.Suite, encryption []byte, leafCount uint32) *SecretTree {
 	t := &SecretTree{
 		suite:     s,
@@ -83,7 +83,7 @@ func (t *SecretTree) Erase() {
 		leaf[Handshake].erase()
 		leaf[Application].erase()
 	}
-	t.frontier, t.leaves, t.load = nil, nil, nil
+	t.frontier, t.leaves, t.load, t.changes = nil, nil, nil, changes{}
 	t.version++
 }
 
