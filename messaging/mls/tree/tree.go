@@ -20,7 +20,8 @@ import (
 )
 
 // ErrInvalid is the class of all errors with which this package refuses a leaf
-// node or a tree that was well encoded.
+// node or a tree that was well encoded, apart from suite.ErrSignature and
+// suite.ErrKey, which come as they are.
 var ErrInvalid = errors.New("mls: invalid tree")
 
 var (
