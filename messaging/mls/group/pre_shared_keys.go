@@ -1,0 +1,54 @@
+package group
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+
+	"github.com/kith-kt/kith/messaging/mls/component"
+	"github.com/kith-kt/kith/messaging/mls/schedule"
+)
+
+// psk returns a pre-shared key of the application, or of another group
+// ("Pre-Shared Keys", 8.4). It is a copy, which the caller overwrites. The error
+// wraps ErrPSK.
+func (c *Config) psk(id *schedule.PreSharedKeyID) ([]byte, error) {
+	var secret []byte
+	var err error
+	var what string
+	switch id.Type {
+	case schedule.ExternalPSK:
+		what = fmt.Sprintf("external %x", id.ID)
+		if c.PSK != nil {
+			secret, err = c.PSK(id.ID)
+		}
+	case schedule.ApplicationPSK:
+		what = fmt.Sprintf("component %d, %x", id.Component, id.ID)
+		if c.ComponentPSK != nil {
+			secret, err = c.ComponentPSK(component.ID(id.Component), id.ID)
+		}
+	case schedule.ResumptionPSK:
+		what = fmt.Sprintf("epoch %d of group %x", id.Epoch, id.GroupID)
+		if c.Resumption != nil {
+			secret, err = c.Resumption(id.GroupID, id.Epoch)
+		}
+	}
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("%w: %s: %w", ErrPSK, what, err)
+	case secret == nil:
+		return nil, fmt.Errorf("%w: %s", ErrPSK, what)
+	}
+	return slices.Clone(secret), nil
+}
+
+// psk is Config.psk, for a group that also knows the resumption PSKs of its own
+// last epochs.
+func (s *State) psk(id *schedule.PreSharedKeyID) ([]byte, error) {
+	if id.Type == schedule.ResumptionPSK && bytes.Equal(id.GroupID, s.GroupID()) {
+		if secret, ok := s.ResumptionPSK(id.Epoch); ok {
+			return secret, nil
+		}
+	}
+	return s.cfg.psk(id)
+}

@@ -1,0 +1,91 @@
+package group
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/kith-kt/kith/messaging/mls/message"
+	"github.com/kith-kt/kith/messaging/mls/suite"
+)
+
+// proposalCache has the proposals that wait for a Commit, in the order in which
+// they came ("Proposals", 12.1). They are of one epoch and end with it.
+type proposalCache struct {
+	order []*waiting
+	byRef map[string]*waiting
+}
+
+// waiting is a proposal that waits.
+type waiting struct {
+	Covered
+	own *ownUpdate // our own Update: what goes with its leaf
+}
+
+// ownUpdate is the private half of an Update of ours.
+type ownUpdate struct {
+	key    []byte // of the leaf's encryption key
+	signer suite.Signer
+}
+
+func newProposalCache() proposalCache {
+	return proposalCache{byRef: make(map[string]*waiting)}
+}
+
+func (c *proposalCache) find(ref message.ProposalRef) *waiting { return c.byRef[string(ref)] }
+
+// room fails if another proposal with this reference cannot be kept.
+func (c *proposalCache) room(ref message.ProposalRef, limit int) error {
+	if c.find(ref) != nil {
+		return ErrDuplicate
+	}
+	if len(c.order) >= limit {
+		return fmt.Errorf("%w: %d proposals wait", ErrLimit, len(c.order))
+	}
+	return nil
+}
+
+func (c *proposalCache) add(p *waiting) {
+	c.order = append(c.order, p)
+	c.byRef[string(p.Ref)] = p
+}
+
+// reset forgets everything: the epoch is over.
+func (c *proposalCache) reset() {
+	for _, p := range c.order {
+		if p.own != nil {
+			clear(p.own.key)
+		}
+	}
+	*c = newProposalCache()
+}
+
+// covered returns all that waits.
+func (c *proposalCache) covered() []Covered {
+	out := make([]Covered, len(c.order))
+	for i, p := range c.order {
+		out[i] = p.Covered
+	}
+	return out
+}
+
+// Waiting returns the proposals that wait for a Commit, in the order in which they
+// came. While there are any, application data cannot be sent.
+func (s *State) Waiting() []Covered { return slices.Clip(s.cache.covered()) }
+
+// resolve returns the proposals of a Commit: those by value are the committer's,
+// those by reference must be waiting ("Commit", 12.4).
+func (c *proposalCache) resolve(committer message.Sender, commit *message.Commit) ([]Covered, error) {
+	out := make([]Covered, 0, min(len(commit.Proposals), 1024))
+	for i, p := range commit.Proposals {
+		if p.Proposal != nil {
+			out = append(out, Covered{Proposal: p.Proposal, Sender: committer})
+			continue
+		}
+		w := c.find(p.Reference)
+		if w == nil {
+			return nil, fmt.Errorf("proposal %d of the commit: %w", i, ErrUnknownProposal)
+		}
+		out = append(out, w.Covered)
+	}
+	return out, nil
+}
