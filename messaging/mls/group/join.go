@@ -6,6 +6,7 @@ import (
 
 	"github.com/kith-kt/kith/messaging/mls/message"
 	"github.com/kith-kt/kith/messaging/mls/schedule"
+	"github.com/kith-kt/kith/messaging/mls/syntax"
 	"github.com/kith-kt/kith/messaging/mls/tree"
 	"github.com/kith-kt/kith/messaging/mls/treekem"
 )
@@ -173,8 +174,14 @@ func (c *Config) welcomePSKs(ids []schedule.PreSharedKeyID, o *JoinOptions) (sec
 			clear(p.Secret)
 		}
 	}()
-	for i := range ids {
-		id := ids[i]
+	seen := make(map[string]bool)
+	for _, id := range ids {
+		// They are those of a Commit, which has each once (12.2).
+		encoded := string(syntax.Marshal(&id))
+		if seen[encoded] {
+			return nil, nil, fmt.Errorf("%w: used twice", schedule.ErrPSK)
+		}
+		seen[encoded] = true
 		var key []byte
 		if id.Type == schedule.ResumptionPSK && id.Usage != schedule.UsageApplication {
 			if from, key, err = findOrigin(&id, o); err != nil {
