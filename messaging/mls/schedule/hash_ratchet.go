@@ -10,7 +10,7 @@ import (
 const (
 	// MaxForward is how far a message's generation may be ahead of the next one
 	// expected from its sender. Each step costs a key derivation before anything
-	// is authenticated; 4,096 of them take a few milliseconds. A sender of whom
+	// is authenticated; 4,096 of them take a millisecond or two. A sender of whom
 	// more messages than that are lost within one epoch cannot be read until the
 	// next.
 	MaxForward = 4096

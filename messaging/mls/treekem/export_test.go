@@ -10,3 +10,15 @@ func OpenSecret(r *Received, mine *Private, context []byte) ([]byte, error) {
 	secret, _, err := r.decrypt(mine, context)
 	return secret, err
 }
+
+// Secrets returns the path secrets, the commit_secret last, and the public keys
+// that the path put into the tree.
+func Secrets(c *Created) (secrets, publics [][]byte) {
+	for _, step := range c.path {
+		publics = append(publics, c.tree.EncryptionKey(step.Node))
+	}
+	return c.secrets, publics
+}
+
+// SetSecret makes path_secret[i] something else before it is encrypted.
+func SetSecret(c *Created, i int, secret []byte) { c.secrets[i] = secret }
