@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"math"
 
 	"github.com/kith-kt/kith/messaging/mls/suite"
 	"github.com/kith-kt/kith/messaging/mls/syntax"
@@ -173,7 +174,7 @@ func NewKeyPackage(s *suite.Suite, signer suite.Signer, rand io.Reader, o KeyPac
 		return nil, nil, fmt.Errorf("KeyPackage: %w", err)
 	}
 	// A KeyPackage that nobody would take is not published.
-	if err := k.Validate(s, &tree.Rules{}); err != nil {
+	if err := k.Validate(s, &tree.Rules{MaxLifetime: math.MaxUint64}); err != nil {
 		return nil, nil, err
 	}
 	return k, &KeyPackagePrivate{InitKey: initPrivate, EncryptionKey: leafPrivate}, nil
