@@ -13,7 +13,7 @@
 //
 // Randomness is passed in, with one exception: the standard library's crypto/hpke
 // takes none, so the encapsulations of [Suite.EncryptWithLabel] and
-// [Suite.ExportSend] draw from the system's source.
+// [Suite.ExportSend] draw from the system's source, in every suite.
 package suite
 
 import (

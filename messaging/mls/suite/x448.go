@@ -81,7 +81,7 @@ func (k *x448KEM) sender(pub, info []byte) (enc []byte, _ circl.Sealer, err erro
 	if err != nil {
 		return nil, nil, fmt.Errorf("HPKE: %w", err)
 	}
-	enc, sealer, err := sender.Setup(nil)
+	enc, sealer, err := sender.Setup(nil) // nil: randomness of the system, as crypto/hpke takes it
 	if err != nil {
 		return nil, nil, fmt.Errorf("%w: HPKE encapsulation: %w", ErrKey, err)
 	}
