@@ -25,7 +25,7 @@ type draft struct {
 	leaf   tree.LeafNode
 	signer suite.Signer
 	// contentSigner has the key that the Commit is signed with: that of the leaf in
-	// the old tree. For a joiner, signer.
+	// the old tree. nil: signer.
 	contentSigner suite.Signer
 	init          []byte // init_secret to begin with: the epoch's, or that of ExternalInit
 	psk           func(*schedule.PreSharedKeyID) ([]byte, error)
@@ -39,6 +39,9 @@ type draft struct {
 // make makes the Commit. For a joiner, the State is newState(cfg, pending.next).
 func (d *draft) make() (*Pending, error) {
 	s, from := d.cfg.Suite, d.from
+	if d.contentSigner == nil {
+		d.contentSigner = d.signer
+	}
 	if err := from.checkAAD(d.aad); err != nil {
 		return nil, err
 	}
