@@ -94,14 +94,15 @@ func CreateExternal(s *suite.Suite, t *tree.Tree, leaf tree.LeafNode, signer sui
 // the system's, see suite.EncryptWithLabel.
 func (c *Created) Encrypt(context []byte, added []tree.LeafIndex) (*UpdatePath, error) {
 	path := &UpdatePath{LeafNode: c.leaf, Nodes: make([]UpdatePathNode, len(c.path))}
+	excluded := newLeafSet(added)
 	var jobs []encryption
 	for i, step := range c.path {
-		recipients := recipients(c.tree, step.Copath, added)
+		to := recipients(c.tree, step.Copath, excluded)
 		node := &path.Nodes[i]
 		node.EncryptionKey = c.tree.EncryptionKey(step.Node)
-		node.EncryptedPathSecret = make([]suite.Ciphertext, len(recipients))
-		for j, to := range recipients {
-			jobs = append(jobs, encryption{to, c.tree.EncryptionKey(to), c.secrets[i], &node.EncryptedPathSecret[j]})
+		node.EncryptedPathSecret = make([]suite.Ciphertext, len(to))
+		for j, n := range to {
+			jobs = append(jobs, encryption{n, c.tree.EncryptionKey(n), c.secrets[i], &node.EncryptedPathSecret[j]})
 		}
 	}
 	if err := encryptAll(c.suite, context, jobs); err != nil {
@@ -110,11 +111,30 @@ func (c *Created) Encrypt(context []byte, added []tree.LeafIndex) (*UpdatePath, 
 	return path, nil
 }
 
+// leafSet is a set of leaves.
+type leafSet map[tree.LeafIndex]struct{}
+
+func newLeafSet(leaves []tree.LeafIndex) leafSet {
+	set := make(leafSet, len(leaves))
+	for _, l := range leaves {
+		set[l] = struct{}{}
+	}
+	return set
+}
+
 // recipients returns the resolution of a copath node without the leaves that the
 // Commit adds.
-func recipients(t *tree.Tree, copath tree.NodeIndex, added []tree.LeafIndex) []tree.NodeIndex {
-	return slices.DeleteFunc(t.Resolution(copath), func(n tree.NodeIndex) bool {
-		return n.IsLeaf() && slices.Contains(added, n.Leaf())
+func recipients(t *tree.Tree, copath tree.NodeIndex, added leafSet) []tree.NodeIndex {
+	resolution := t.Resolution(copath)
+	if len(added) == 0 {
+		return resolution
+	}
+	return slices.DeleteFunc(resolution, func(n tree.NodeIndex) bool {
+		if !n.IsLeaf() {
+			return false
+		}
+		_, excluded := added[n.Leaf()]
+		return excluded
 	})
 }
 

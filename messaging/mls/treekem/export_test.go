@@ -22,3 +22,18 @@ func Secrets(c *Created) (secrets, publics [][]byte) {
 
 // SetSecret makes path_secret[i] something else before it is encrypted.
 func SetSecret(c *Created, i int, secret []byte) { c.secrets[i] = secret }
+
+// ReplaceNode gives a node of the merged tree another public key.
+func ReplaceNode(r *Received, node tree.NodeIndex, key []byte) {
+	var publics [][]byte
+	for _, step := range r.nodes {
+		public := r.tree.EncryptionKey(step.Node)
+		if step.Node == node {
+			public = key
+		}
+		publics = append(publics, public)
+	}
+	if _, err := r.tree.SetPath(r.sender, publics); err != nil {
+		panic(err)
+	}
+}

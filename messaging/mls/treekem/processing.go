@@ -16,7 +16,7 @@ type Received struct {
 	suite  *suite.Suite
 	tree   *tree.Tree
 	sender tree.LeafIndex
-	added  []tree.LeafIndex
+	added  leafSet
 	path   *UpdatePath
 	nodes  []tree.PathNode // filtered direct path of the sender
 }
@@ -64,9 +64,10 @@ func merge(s *suite.Suite, t *tree.Tree, sender tree.LeafIndex, path *UpdatePath
 	if len(path.Nodes) != len(nodes) {
 		return nil, fmt.Errorf("%w: %d nodes, not %d", ErrShape, len(path.Nodes), len(nodes))
 	}
+	excluded := newLeafSet(added)
 	publics := make([][]byte, len(nodes))
 	for i, step := range nodes {
-		if got, want := len(path.Nodes[i].EncryptedPathSecret), len(recipients(t, step.Copath, added)); got != want {
+		if got, want := len(path.Nodes[i].EncryptedPathSecret), len(recipients(t, step.Copath, excluded)); got != want {
 			return nil, fmt.Errorf("%w: node %d has %d ciphertexts, not %d", ErrShape, step.Node, got, want)
 		}
 		publics[i] = slices.Clone(path.Nodes[i].EncryptionKey)
@@ -85,7 +86,7 @@ func merge(s *suite.Suite, t *tree.Tree, sender tree.LeafIndex, path *UpdatePath
 	if err := t.SetLeaf(sender, leaf); err != nil {
 		return nil, err
 	}
-	return &Received{suite: s, tree: t, sender: sender, added: added, path: path, nodes: nodes}, nil
+	return &Received{suite: s, tree: t, sender: sender, added: excluded, path: path, nodes: nodes}, nil
 }
 
 // detached returns a copy of a leaf node that shares no memory with it: what stays
