@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/kith-kt/kith/messaging/mls/group"
 	"github.com/kith-kt/kith/messaging/mls/syntax"
 )
 
@@ -115,13 +116,12 @@ func readOnce(store Store, prefix string) (*records, map[string][]byte, error) {
 	return r, all, nil
 }
 
-// apply writes changes (keys without prefix), the new head, and what else belongs to
-// the same change (full keys). Nothing in r has changed after an error.
-func (r *records) apply(changes []Record, restored bool, also Batch) error {
+// batch returns what writes changes (keys without prefix, each once) and the new head.
+func (r *records) batch(changes []Record, restored bool) Batch {
 	next := groupHead{restored: restored, count: r.count + 1, sum: r.sum}
 	b := Batch{
-		Expect: append([]Record{{r.prefix + headKey, r.headSeen}}, also.Expect...),
-		Write:  make([]Record, 0, len(changes)+len(also.Write)+1),
+		Expect: []Record{{r.prefix + headKey, r.headSeen}},
+		Write:  make([]Record, 0, len(changes)+1),
 	}
 	for _, c := range changes {
 		next.sum.sub(r.sums[c.Key])
@@ -130,19 +130,31 @@ func (r *records) apply(changes []Record, restored bool, also Batch) error {
 		}
 		b.Write = append(b.Write, Record{r.prefix + c.Key, c.Value})
 	}
-	head := syntax.Marshal(&next)
-	b.Write = append(append(b.Write, Record{r.prefix + headKey, head}), also.Write...)
+	b.Write = append(b.Write, Record{r.prefix + headKey, syntax.Marshal(&next)})
+	return b
+}
+
+// apply writes changes, the new head, and what else belongs to the same change (full
+// keys). Nothing in r has changed after an error.
+func (r *records) apply(changes []Record, restored bool, also Batch) error {
+	b := r.batch(changes, restored)
+	head := b.Write[len(b.Write)-1].Value
+	b.Expect = append(b.Expect, also.Expect...)
+	b.Write = append(b.Write, also.Write...)
 	if err := r.store.Apply(b); err != nil {
 		return storeError("writing a group", err)
 	}
 	for _, c := range changes {
+		r.sum.sub(r.sums[c.Key])
 		if c.Value == nil {
 			delete(r.sums, c.Key)
-		} else {
-			r.sums[c.Key] = recordDigest(c.Key, c.Value)
+			continue
 		}
+		d := recordDigest(c.Key, c.Value)
+		r.sums[c.Key] = d
+		r.sum.add(d)
 	}
-	r.headSeen, r.count, r.restored, r.sum = head, next.count, restored, next.sum
+	r.headSeen, r.count, r.restored = head, r.count+1, restored
 	return nil
 }
 
@@ -172,8 +184,8 @@ func under(all map[string][]byte, prefix string) map[string][]byte {
 	return some
 }
 
-// prefixed returns changes with prefix before each key, in order of keys.
-func prefixed(prefix string, changes []Record) []Record {
+// prefixed returns changes of a State with prefix before each key, in order of keys.
+func prefixed(prefix string, changes []group.Record) []Record {
 	out := make([]Record, len(changes))
 	for i, c := range changes {
 		out[i] = Record{prefix + c.Key, c.Value}

@@ -1,0 +1,51 @@
+package mls
+
+import (
+	"errors"
+
+	"github.com/kith-kt/kith/messaging/mls/group"
+)
+
+// Errors of the packages below come through wrapped; those that a caller of a session
+// meets have their names here too.
+var (
+	// ErrConfig: a Config or an option cannot work.
+	ErrConfig = group.ErrConfig
+	// ErrNoAuthenticator: Config.Authenticator is nil. Nothing is done without one.
+	ErrNoAuthenticator = group.ErrNoAuthenticator
+	// ErrUnauthenticated: the Authenticator refused somebody.
+	ErrUnauthenticated = group.ErrUnauthenticated
+	// ErrForbidden: the Policy refused what RFC 9420 would allow.
+	ErrForbidden = group.ErrForbidden
+	// ErrFuture: the message is of an epoch to come. Receive the Commits before it.
+	ErrFuture error = group.ErrFuture
+	// ErrPast: the message is of an epoch whose keys are gone.
+	ErrPast error = group.ErrPast
+	// ErrOwnMessage: what we have sent ourselves comes back. Nothing is wrong.
+	ErrOwnMessage = group.ErrOwnMessage
+	// ErrUnapplied: proposals wait, and application data has to wait for the Commit
+	// that covers them: make one, or receive somebody else's.
+	ErrUnapplied = group.ErrUnapplied
+	// ErrPending: our own Commit waits to be confirmed or discarded.
+	ErrPending = group.ErrPending
+	// ErrRemoved: we were removed from the group.
+	ErrRemoved error = group.ErrRemoved
+
+	// ErrNoGroup: there is no such group in the store.
+	ErrNoGroup = errors.New("mls: no such group")
+	// ErrMember: we are in this group already.
+	ErrMember = group.ErrMember
+	// ErrNoPending: there is no Commit of ours that waits.
+	ErrNoPending = errors.New("mls: no commit of ours is pending")
+	// ErrJoining: we are no member yet, our external Commit waits to be accepted.
+	ErrJoining = errors.New("mls: not a member yet")
+	// ErrRestored: the group comes from a backup, and its keys may have been used
+	// since: see [Restore].
+	ErrRestored = errors.New("mls: restored from a backup, and no commit of ours since")
+	// ErrReplayed: the Welcome leads into an epoch of a group that we have been in
+	// and left.
+	ErrReplayed = errors.New("mls: welcome into an epoch that we have been in before")
+	// ErrNoKeyPackage: the Welcome is for none of the KeyPackages that we have, or
+	// have not used.
+	ErrNoKeyPackage = errors.New("mls: welcome for no key package of ours")
+)

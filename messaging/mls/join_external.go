@@ -1,0 +1,135 @@
+package mls
+
+import (
+	"bytes"
+	"fmt"
+
+	"github.com/kith-kt/kith/messaging/mls/group"
+	"github.com/kith-kt/kith/messaging/mls/message"
+	"github.com/kith-kt/kith/messaging/mls/syntax"
+	"github.com/kith-kt/kith/messaging/mls/tree"
+)
+
+// ExternalOptions says how a group is joined by an external Commit.
+type ExternalOptions struct {
+	// RatchetTree is the group's tree, if the GroupInfo has none.
+	RatchetTree []byte
+	// Resync: we have been in the group, have lost its state, and come back: the
+	// leaf with our signature key is removed. What the store has of the group stays
+	// until the Commit is accepted.
+	Resync bool
+	// SelfRemoves are proposals of the epoch that came with the GroupInfo.
+	SelfRemoves [][]byte
+	AAD         []byte
+}
+
+// JoinExternal joins a group on the word of a GroupInfo (an MLSMessage, from
+// [Group.GroupInfo]), without being invited (RFC 9420, "Joining via External Commits",
+// 12.4.3.2). We are a member once the Commit that it stages is accepted: see [Staged].
+// Until then the group can do nothing but that. If it is not accepted, Discard it, and
+// try again with a newer GroupInfo.
+func (c *Client) JoinExternal(groupInfo []byte, o ExternalOptions) (*Group, *Staged, error) {
+	m, err := message.Parse(bytes.Clone(groupInfo))
+	if err != nil {
+		return nil, nil, err
+	}
+	info, ok := m.Body.(*message.GroupInfo)
+	if !ok {
+		return nil, nil, fmt.Errorf("%w: not a GroupInfo", group.ErrUnexpected)
+	}
+	cfg, err := c.config(info.GroupContext.CipherSuite)
+	if err != nil {
+		return nil, nil, err
+	}
+	options := group.ExternalOptions{
+		JoinOptions: group.JoinOptions{RatchetTree: o.RatchetTree},
+		Leaf:        c.leaf(),
+		SelfRemoves: o.SelfRemoves,
+		AAD:         o.AAD,
+	}
+	if o.Resync {
+		options.Resync = func(leaf *tree.LeafNode) bool {
+			return bytes.Equal(leaf.SignatureKey, c.cfg.Signer.Public())
+		}
+	}
+
+	g := c.handle(info.GroupContext.GroupID)
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.drop()
+	rec, _, err := readRecords(c.cfg.Store, groupPrefix(g.id))
+	if err != nil {
+		return nil, nil, err
+	}
+	if rec.headSeen != nil {
+		if !o.Resync {
+			return nil, nil, fmt.Errorf("%w: %x", ErrMember, g.id)
+		}
+		if _, waits := rec.sums[joinRecord]; waits {
+			return nil, nil, ErrPending
+		}
+	}
+	s, commit, err := group.JoinExternal(cfg, info, options)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer s.Erase() // read again when it is confirmed
+	staged := &Staged{Epoch: s.Epoch(), Message: commit}
+	changes := append(prefixed(joiningRecords, s.Changes()),
+		Record{idRecord, syntax.Marshal(&groupID{s.Suite().ID(), g.id})},
+		Record{joinRecord, syntax.Marshal(staged)})
+	if rec.restored {
+		changes = append(changes, Record{healsRecord, []byte{1}})
+	}
+	if err := rec.apply(changes, rec.restored, Batch{}); err != nil {
+		return nil, nil, err
+	}
+	g.gone = nil
+	return g, staged, nil
+}
+
+// joined makes the state that our external Commit leads to the group's.
+func (g *Group) joined(staged *Staged) (Event, error) {
+	heals := g.heals
+	g.drop()
+	rec, all, err := readRecords(g.client.cfg.Store, groupPrefix(g.id))
+	if err != nil {
+		return nil, err
+	}
+	changes := map[string][]byte{joinRecord: nil}
+	if heals {
+		changes[healsRecord] = nil
+	}
+	for name, value := range all {
+		switch {
+		case len(name) > len(joiningRecords) && name[:len(joiningRecords)] == joiningRecords:
+			changes[name] = nil
+			changes[stateRecords+name[len(joiningRecords):]] = value
+		case len(name) > len(stateRecords) && name[:len(stateRecords)] == stateRecords:
+			if _, ok := changes[name]; !ok {
+				changes[name] = nil
+			}
+		}
+	}
+	list := make([]Record, 0, len(changes))
+	for name, value := range changes {
+		list = append(list, Record{name, value})
+	}
+	if err := rec.apply(list, rec.restored && !heals, Batch{}); err != nil {
+		return nil, err
+	}
+	if err := g.ready(); err != nil {
+		return nil, err
+	}
+	me := member(g.state.Me(), g.state.Member(g.state.Me()))
+	return &Changed{Epoch: g.state.Epoch(), Committer: me, External: true, Own: staged, Added: []Member{me}}, nil
+}
+
+// forgetHandle makes the next use of a group's identifier begin with a new handle.
+func (c *Client) forgetHandle(g *Group) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.open[string(g.id)] == g {
+		delete(c.open, string(g.id))
+	}
+}

@@ -1,0 +1,190 @@
+package mls_test
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/kith-kt/kith/messaging/mls"
+	"github.com/kith-kt/kith/messaging/mls/group"
+	"github.com/kith-kt/kith/messaging/mls/mlstest"
+	"github.com/kith-kt/kith/messaging/mls/suite"
+	"github.com/kith-kt/kith/messaging/mls/tree"
+)
+
+const testSuite = suite.X25519_AES128GCM_SHA256_Ed25519
+
+// world is where clients of tests live: a clock, randomness, and an Authentication
+// Service that knows who has which key.
+type world struct {
+	t     testing.TB
+	rand  io.Reader
+	now   time.Time
+	mu    sync.Mutex
+	keys  map[string]string // identity: signature key
+	asked map[group.Entry]int
+}
+
+func newWorld(t testing.TB, seed uint64) *world {
+	return &world{t: t, rand: mlstest.Rand(seed), now: time.Unix(1_800_000_000, 0), keys: map[string]string{}, asked: map[group.Entry]int{}}
+}
+
+func (w *world) Authenticate(_ []byte, candidates []group.Candidate) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, c := range candidates {
+		w.asked[c.Entry]++
+		if w.keys[string(c.Credential.Identity)] != string(c.SignatureKey) {
+			return fmt.Errorf("%s has another key", c.Credential.Identity)
+		}
+	}
+	return nil
+}
+
+// config returns the Config of somebody with a new signature key.
+func (w *world) config(name string, store mls.Store) mls.Config {
+	s, err := suite.Get(testSuite)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	_, signer, err := s.GenerateSigner(w.rand)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.keys[name] = string(signer.Public())
+	return mls.Config{
+		Suite:         testSuite,
+		Credential:    tree.BasicCredential([]byte(name)),
+		Signer:        signer,
+		Authenticator: w,
+		Store:         store,
+		Rand:          w.rand,
+		Now:           func() time.Time { return w.now },
+	}
+}
+
+func (w *world) client(name string) *mls.Client {
+	w.t.Helper()
+	return must(w.t)(mls.NewClient(w.config(name, &mls.Memory{})))
+}
+
+// must returns a function that fails the test for an error.
+func must(t testing.TB) func(c *mls.Client, err error) *mls.Client { return ok[*mls.Client](t) }
+
+func ok[T any](t testing.TB) func(v T, err error) T {
+	t.Helper()
+	return func(v T, err error) T {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v
+	}
+}
+
+// add lets g invite the clients; they join.
+func add(t testing.TB, g *mls.Group, clients ...*mls.Client) []*mls.Group {
+	t.Helper()
+	var packs [][]byte
+	for _, c := range clients {
+		packs = append(packs, ok[[][]byte](t)(c.KeyPackages(1))[0])
+	}
+	ok[*mls.Staged](t)(g.Invite(packs...))
+	changed := ok[mls.Event](t)(g.Confirm()).(*mls.Changed)
+	var joined []*mls.Group
+	for _, c := range clients {
+		joined = append(joined, ok[*mls.Group](t)(c.Join(changed.Own.Welcome, nil)))
+	}
+	return joined
+}
+
+func wantMessage(t testing.TB, g *mls.Group, message []byte, text string) *mls.Message {
+	t.Helper()
+	m, isMessage := ok[mls.Event](t)(g.Receive(message)).(*mls.Message)
+	if !isMessage || string(m.Plaintext) != text {
+		t.Fatalf("received %+v, want %q", m, text)
+	}
+	return m
+}
+
+func sameEpoch(t testing.TB, groups ...*mls.Group) {
+	t.Helper()
+	want := ok[[]byte](t)(groups[0].EpochAuthenticator())
+	for i, g := range groups[1:] {
+		if got := ok[[]byte](t)(g.EpochAuthenticator()); !bytes.Equal(got, want) {
+			t.Fatalf("member %d is in another epoch than member 0", i+1)
+		}
+	}
+}
+
+func TestSession(t *testing.T) {
+	w := newWorld(t, 1)
+	alice, bob, carol := w.client("alice"), w.client("bob"), w.client("carol")
+	a := ok[*mls.Group](t)(alice.Create(nil, nil))
+	b := add(t, a, bob)[0]
+	sameEpoch(t, a, b)
+	m := wantMessage(t, b, ok[[]byte](t)(a.Send([]byte("hello"), []byte("aad"))), "hello")
+	if string(m.Sender.Credential.Identity) != "alice" || string(m.AAD) != "aad" || m.Epoch != 1 || m.Generation != 0 {
+		t.Fatalf("received %+v", m)
+	}
+	wantMessage(t, a, ok[[]byte](t)(b.Send([]byte("hi"), nil)), "hi")
+
+	// Bob invites Carol; everybody hears of it.
+	staged := ok[*mls.Staged](t)(b.Invite(ok[[][]byte](t)(carol.KeyPackages(1))...))
+	changed := ok[mls.Event](t)(a.Receive(staged.Message)).(*mls.Changed)
+	if len(changed.Added) != 1 || string(changed.Added[0].Credential.Identity) != "carol" || string(changed.Committer.Credential.Identity) != "bob" {
+		t.Fatalf("changed: %+v", changed)
+	}
+	own := ok[mls.Event](t)(b.Receive(staged.Message)).(*mls.Changed)
+	if own.Own == nil || !bytes.Equal(own.Own.Welcome, staged.Welcome) {
+		t.Fatalf("own: %+v", own)
+	}
+	c := ok[*mls.Group](t)(carol.Join(own.Own.Welcome, nil))
+	sameEpoch(t, a, b, c)
+
+	// Two Commits at once: the first one counts.
+	mine, theirs := ok[*mls.Staged](t)(a.Update(nil)), ok[*mls.Staged](t)(c.Update(nil))
+	lost := ok[mls.Event](t)(a.Receive(theirs.Message)).(*mls.Changed)
+	if lost.Lost == nil || !bytes.Equal(lost.Lost.Message, mine.Message) {
+		t.Fatalf("lost: %+v", lost)
+	}
+	ok[mls.Event](t)(b.Receive(theirs.Message))
+	ok[mls.Event](t)(c.Confirm())
+	if _, err := b.Receive(mine.Message); !errors.Is(err, mls.ErrPast) {
+		t.Fatalf("the Commit that lost: %v", err)
+	}
+	sameEpoch(t, a, b, c)
+
+	// Carol leaves, and cannot send before; Alice carries it out.
+	leave := ok[[]byte](t)(c.Leave())
+	ok[mls.Event](t)(a.Receive(leave))
+	ok[mls.Event](t)(b.Receive(leave))
+	if _, err := a.Send([]byte("x"), nil); !errors.Is(err, mls.ErrUnapplied) {
+		t.Fatalf("Send before the Commit: %v", err)
+	}
+	staged = ok[*mls.Staged](t)(a.Commit(group.CommitOptions{}))
+	ok[mls.Event](t)(a.Confirm())
+	ok[mls.Event](t)(b.Receive(staged.Message))
+	if _, isRemoved := ok[mls.Event](t)(c.Receive(staged.Message)).(*mls.Removed); !isRemoved {
+		t.Fatal("carol is not told that she is out")
+	}
+	if _, err := c.Send([]byte("x"), nil); !errors.Is(err, mls.ErrRemoved) {
+		t.Fatalf("Send after Removed: %v", err)
+	}
+	if ids := ok[[][]byte](t)(carol.Groups()); len(ids) != 0 {
+		t.Fatalf("carol's groups: %x", ids)
+	}
+	sameEpoch(t, a, b)
+
+	// Bob is removed by Alice.
+	members := ok[[]mls.Member](t)(a.Members())
+	staged = ok[*mls.Staged](t)(a.Remove(members[1]))
+	ok[mls.Event](t)(a.Confirm())
+	if _, isRemoved := ok[mls.Event](t)(b.Receive(staged.Message)).(*mls.Removed); !isRemoved {
+		t.Fatal("bob is not told that he is out")
+	}
+}
