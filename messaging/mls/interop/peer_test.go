@@ -121,26 +121,26 @@ type q map[string]any
 
 // answer is what all operations of peer.mjs answer with.
 type answer struct {
-	Error string `json:"error"`
+	Error string
 
-	Key                     []byte `json:"key"`
-	KeyPackage              []byte `json:"keyPackage"`
+	Key, KeyPackage         []byte
 	Commit, Welcome, Tree   []byte
 	Proposal, GroupInfo     []byte
 	Kind                    string
 	Text, AAD               []byte
 	Messages                [][]byte
+	Asked                   []leaf
+	Secret, Public, Enc, CT []byte
+
 	Active                  bool
 	Epoch                   uint64
 	TreeHash, Transcript    []byte
 	Authenticator, Exported []byte
 	Leaf                    uint32
-	Members                 []member
-	Asked                   []member
-	Secret, Public, Enc, CT []byte
+	Members                 []leaf
 }
 
-type member struct {
+type leaf struct {
 	Index    uint32
 	Identity string
 	Key      []byte
@@ -176,15 +176,4 @@ func (p *peer) ask(op string, fields q) answer {
 		p.t.Fatalf("%s: %s", op, a.Error)
 	}
 	return a
-}
-
-// refuses asks what must fail, and returns the reason.
-func (p *peer) refuses(op string, fields q) string {
-	p.t.Helper()
-	var a answer
-	p.try(op, fields, &a)
-	if a.Error == "" {
-		p.t.Fatalf("%s: the peer accepts it", op)
-	}
-	return a.Error
 }

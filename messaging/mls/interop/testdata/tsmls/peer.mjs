@@ -5,6 +5,9 @@ import * as ts from 'ts-mls';
 import { signLeafNodeCommit as signLeafNode } from 'ts-mls/leafNode.js';
 import { encodeRatchetTree, decodeRatchetTree } from 'ts-mls/ratchetTree.js';
 import { decode, encode, wrap, suite, signatureKey, plain, config, serve } from './mls.mjs';
+import { createGroupInfo } from 'ts-mls/createCommit.js';
+import { encode as bytesOf } from 'ts-mls/codec/tlsEncoder.js';
+import { varLenDataEncoder, decodeVarLenData } from 'ts-mls/codec/variableLength.js';
 import { CipherSuite, HkdfSha256, HkdfSha384, Aes128Gcm, Aes256Gcm } from '@hpke/core';
 import { XWing } from '@hpke/hybridkem-x-wing';
 
@@ -25,7 +28,7 @@ const asked = (c) => ({
   async validateCredential(credential, key) {
     const identity = credential.identity === undefined ? '' : text(credential.identity);
     c.asked.push({ identity, key: b64(key) });
-    return !c.refused.has(identity) && !c.refused.has(b64(key));
+    return !c.refused.identities.has(identity) && !c.refused.keys.has(b64(key));
   },
 });
 
@@ -73,6 +76,20 @@ const own = async (c, q) => {
   return { proposalType: 'update', update: { leafNode: leaf } };
 };
 
+// The extension external_pub holds an HPKEPublicKey, which is a vector (RFC 9420,
+// "Joining via External Commits", 12.4.3.2). ts-mls 1 leaves the length away (its
+// pull request 449 corrects that for version 2), so here it is put on and taken off.
+const externalPub = async (c) => {
+  const pair = await c.cs.hpke.deriveKeyPair(c.state.keySchedule.externalSecret);
+  return { extensionType: 'external_pub', extensionData: bytesOf(varLenDataEncoder)(await c.cs.hpke.exportPublicKey(pair.publicKey)) };
+};
+const readsExternalPub = (cs, groupInfo) => {
+  const { extensionData } = groupInfo.extensions.find((e) => e.extensionType === 'external_pub');
+  const [key] = decodeVarLenData(extensionData, 0);
+  const hpke = { ...cs.hpke, importPublicKey: (k) => cs.hpke.importPublicKey(k === extensionData ? key : k) };
+  return { ...cs, hpke };
+};
+
 // hybrid is HPKE with X-Wing, as the two suites of draft-ietf-mls-pq-ciphersuites that
 // this project has put it together: suites that ts-mls itself does not know.
 const buffer = (s) => bytes(s).buffer;
@@ -84,7 +101,7 @@ await serve({
   // client makes a client: {suite, identity, grease, compressed, padding, extensions, generations}.
   async client(q) {
     const cs = await suite(q.suite);
-    const c = { cs, identity: q.identity ?? q.who, key: await signatureKey(cs, q.compressed), asked: [], refused: new Set(), psks: {}, packages: [] };
+    const c = { cs, identity: q.identity ?? q.who, key: await signatureKey(cs, q.compressed), asked: [], refused: { identities: new Set(), keys: new Set() }, psks: {}, packages: [] };
     c.capabilities = q.grease ? ts.defaultCapabilities() : plain(cs);
     c.capabilities.extensions.push(...(q.extensions ?? []));
     c.config = config(asked(c), q.padding);
@@ -94,9 +111,9 @@ await serve({
     return { key: b64(c.key.publicKey) };
   },
 
-  // refuse says whom the authentication service refuses from now on: identities, or keys in base64.
+  // refuse says whom the authentication service refuses from now on: identities, and keys.
   refuse(q) {
-    client(q).refused = new Set(q.these ?? []);
+    client(q).refused = { identities: new Set(q.identities ?? []), keys: new Set(q.keys ?? []) };
   },
 
   // asked is who the authentication service was asked about since the last time.
@@ -146,7 +163,7 @@ await serve({
     const c = client(q);
     const { groupInfo } = decode(bytes(q.groupInfo), 'mls_group_info');
     const p = await packageOf(c);
-    const r = await ts.joinGroupExternal(groupInfo, p.publicPackage, p.privatePackage, q.resync ?? false, c.cs, treeOf(q), c.config, bytes(q.aad));
+    const r = await ts.joinGroupExternal(groupInfo, p.publicPackage, p.privatePackage, q.resync ?? false, readsExternalPub(c.cs, groupInfo), treeOf(q), c.config, bytes(q.aad));
     c.state = r.newState;
     return { commit: b64(wrap.publicMessage(r.publicMessage)) };
   },
@@ -239,8 +256,10 @@ await serve({
 
   async groupInfo(q) {
     const c = client(q);
-    const make = q.treeInside ? ts.createGroupInfoWithExternalPubAndRatchetTree : ts.createGroupInfoWithExternalPub;
-    return { groupInfo: b64(wrap.groupInfo(await make(c.state, [], c.cs))), tree: b64(encodeRatchetTree(c.state.ratchetTree)) };
+    const tree = encodeRatchetTree(c.state.ratchetTree);
+    const extensions = [await externalPub(c), ...(q.treeInside ? [{ extensionType: 'ratchet_tree', extensionData: tree }] : [])];
+    const groupInfo = await createGroupInfo(c.state.groupContext, c.state.confirmationTag, c.state, extensions, c.cs);
+    return { groupInfo: b64(wrap.groupInfo(groupInfo)), tree: b64(tree) };
   },
 
   async hybridKey(q) {

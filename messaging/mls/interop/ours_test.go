@@ -1,0 +1,237 @@
+package interop
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/kith-kt/kith/messaging/mls/group"
+	"github.com/kith-kt/kith/messaging/mls/message"
+	"github.com/kith-kt/kith/messaging/mls/schedule"
+	"github.com/kith-kt/kith/messaging/mls/suite"
+	"github.com/kith-kt/kith/messaging/mls/syntax"
+	"github.com/kith-kt/kith/messaging/mls/tree"
+)
+
+// ours is a member of this project, with the authenticator of its tests: it notes
+// whom it was asked about, and refuses whom it was told to.
+type ours struct {
+	t          testing.TB
+	who        string
+	cfg        group.Config
+	group      *group.State
+	packages   []*group.KeyPackage
+	psks       map[string][]byte
+	questions  []who
+	entries    []group.Entry
+	identities []string
+	keys       [][]byte
+}
+
+var errRefused = errors.New("refused by the test")
+
+func newOurs(t testing.TB, s *suite.Suite, name string) *ours {
+	t.Helper()
+	_, signer, err := s.GenerateSigner(rand.Reader)
+	must(t, err)
+	m := &ours{t: t, who: name, psks: map[string][]byte{}}
+	m.cfg = group.Config{
+		Suite: s, Signer: signer, Rand: rand.Reader, Now: time.Now,
+		Authenticator: group.AuthenticatorFunc(m.authenticate),
+		PSK:           func(id []byte) ([]byte, error) { return m.psks[string(id)], nil },
+	}
+	return m
+}
+
+func (m *ours) authenticate(_ []byte, candidates []group.Candidate) error {
+	for _, c := range candidates {
+		m.questions = append(m.questions, who{string(c.Credential.Identity), string(c.SignatureKey)})
+		m.entries = append(m.entries, c.Entry)
+	}
+	for _, c := range candidates {
+		if slices.Contains(m.identities, string(c.Credential.Identity)) || slices.ContainsFunc(m.keys, func(k []byte) bool { return string(k) == string(c.SignatureKey) }) {
+			return fmt.Errorf("%w: %s", errRefused, c.Credential.Identity)
+		}
+	}
+	return nil
+}
+
+func (m *ours) name() string         { return "our " + m.who }
+func (m *ours) signatureKey() []byte { return m.cfg.Signer.Public() }
+
+func (m *ours) leaf() group.LeafOptions {
+	return group.LeafOptions{Credential: tree.BasicCredential([]byte(m.who))}
+}
+
+func (m *ours) keyPackage() []byte {
+	m.t.Helper()
+	kp, err := group.NewKeyPackage(m.cfg, group.KeyPackageOptions{Leaf: m.leaf()})
+	must(m.t, err)
+	m.packages = append(m.packages, kp)
+	return message.Wrap(kp.Public).Bytes()
+}
+
+func (m *ours) create(id []byte) {
+	m.t.Helper()
+	s, err := group.Create(m.cfg, id, m.leaf(), group.CreateOptions{})
+	must(m.t, err)
+	m.group = s
+}
+
+// body parses an MLSMessage that holds a B.
+func body[B message.Body](t testing.TB, b []byte) B {
+	t.Helper()
+	m, err := message.Parse(b)
+	must(t, err)
+	body, ok := m.Body.(B)
+	if !ok {
+		t.Fatalf("a %T", m.Body)
+	}
+	return body
+}
+
+func (m *ours) join(welcome, tree []byte) error {
+	m.t.Helper()
+	err := errors.New("no key package")
+	for _, kp := range m.packages {
+		var s *group.State
+		if s, err = group.Join(m.cfg, kp, body[*message.Welcome](m.t, welcome), group.JoinOptions{RatchetTree: tree}); err == nil {
+			m.group = s
+			return nil
+		}
+		if !errors.Is(err, message.ErrNotForUs) {
+			return err
+		}
+	}
+	return err
+}
+
+func (m *ours) external(groupInfo, tree []byte, resync bool) ([]byte, error) {
+	o := group.ExternalOptions{JoinOptions: group.JoinOptions{RatchetTree: tree}, Leaf: m.leaf()}
+	if resync {
+		o.Resync = m.mine
+	}
+	s, commit, err := group.JoinExternal(m.cfg, body[*message.GroupInfo](m.t, groupInfo), o)
+	if err == nil {
+		m.group = s
+	}
+	return commit, err
+}
+
+func (m *ours) mine(leaf *tree.LeafNode) bool {
+	return string(leaf.SignatureKey) == string(m.signatureKey())
+}
+
+func (m *ours) groupInfo(treeInside bool) (groupInfo, tree []byte) {
+	m.t.Helper()
+	info, err := m.group.GroupInfo(group.GroupInfoOptions{ExternalPub: true, WithoutTree: !treeInside})
+	must(m.t, err)
+	return message.Wrap(info).Bytes(), syntax.Marshal(m.group.Tree())
+}
+
+func (m *ours) proposals(c change) (all []message.Proposal) {
+	m.t.Helper()
+	for _, kp := range c.add {
+		all = append(all, &message.Add{KeyPackage: body[*message.KeyPackage](m.t, kp)})
+	}
+	for _, i := range c.remove {
+		all = append(all, &message.Remove{Removed: tree.LeafIndex(i)})
+	}
+	if c.psk != "" {
+		all = append(all, &message.PreSharedKey{PSK: schedule.PreSharedKeyID{Type: schedule.ExternalPSK, ID: []byte(c.psk)}})
+	}
+	if c.epochPSK != nil {
+		all = append(all, &message.PreSharedKey{PSK: schedule.PreSharedKeyID{
+			Type: schedule.ResumptionPSK, Usage: schedule.UsageApplication, GroupID: m.group.GroupID(), Epoch: *c.epochPSK,
+		}})
+	}
+	return all
+}
+
+func (m *ours) leafChange(c change) *group.LeafChange {
+	if c.identity == "" {
+		return nil
+	}
+	credential := tree.BasicCredential([]byte(c.identity))
+	return &group.LeafChange{Credential: &credential}
+}
+
+func (m *ours) commit(c change) sent {
+	m.t.Helper()
+	p, err := m.group.Commit(group.CommitOptions{
+		ByValue: m.proposals(c), Leaf: m.leafChange(c), Public: c.public, AAD: []byte(c.aad), WithoutTree: !c.treeInside,
+	})
+	must(m.t, err)
+	_, err = m.group.Merge(p)
+	must(m.t, err)
+	return sent{p.Message, p.Welcome, syntax.Marshal(m.group.Tree())}
+}
+
+func (m *ours) propose(c change) []byte {
+	m.t.Helper()
+	o := group.ProposalOptions{Public: c.public, AAD: []byte(c.aad)}
+	var b []byte
+	var err error
+	if c.update {
+		b, err = m.group.ProposeUpdate(m.leafChange(c), o)
+	} else {
+		b, err = m.group.Propose(m.proposals(c)[0], o)
+	}
+	must(m.t, err)
+	return b
+}
+
+func (m *ours) process(message []byte) error {
+	_, err := m.group.Process(message)
+	return err
+}
+
+func (m *ours) send(aad string, texts ...string) (messages [][]byte) {
+	m.t.Helper()
+	for _, text := range texts {
+		b, err := m.group.Protect([]byte(text), []byte(aad))
+		must(m.t, err)
+		messages = append(messages, b)
+	}
+	return messages
+}
+
+func (m *ours) receive(message []byte) (text, aad string, err error) {
+	event, err := m.group.Process(message)
+	if err != nil {
+		return "", "", err
+	}
+	a, ok := event.(*group.Application)
+	if !ok {
+		return "", "", fmt.Errorf("a %T", event)
+	}
+	return string(a.Data), string(a.AAD), nil
+}
+
+func (m *ours) psk(id, secret string) { m.psks[id] = []byte(secret) }
+
+func (m *ours) refuse(identities []string, keys [][]byte) { m.identities, m.keys = identities, keys }
+
+func (m *ours) asked() []who {
+	all := m.questions
+	m.questions, m.entries = nil, nil
+	return all
+}
+
+func (m *ours) state() state {
+	m.t.Helper()
+	exported, err := m.group.Export(exportLabel, []byte(exportContext), exportLength)
+	must(m.t, err)
+	var members string
+	for i, l := range m.group.Members() {
+		members += fmt.Sprintf("%d %s %x\n", i, l.Credential.Identity, l.SignatureKey)
+	}
+	context := m.group.Context()
+	return state{!m.group.Removed(), uint32(m.group.Me()), agreed{
+		epoch: context.Epoch, treeHash: string(context.TreeHash), transcript: string(context.ConfirmedTranscriptHash),
+		authenticator: string(m.group.EpochAuthenticator()), exported: string(exported), members: members,
+	}}
+}
