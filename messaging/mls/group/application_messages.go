@@ -48,7 +48,7 @@ func (s *State) application(m *message.PrivateMessage) (Event, error) {
 		return nil, err
 	}
 	defer opened.key.Discard()
-	if err := checkAAD(r.context, m.AuthenticatedData); err != nil {
+	if err := r.aad.check(r.context, m.AuthenticatedData); err != nil {
 		return nil, err
 	}
 	if err := opened.key.Commit(); err != nil {

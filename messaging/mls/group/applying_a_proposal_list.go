@@ -149,9 +149,12 @@ func (t *transition) leaves() error {
 	if t.tree.MemberCount()+len(t.list.adds) > t.cfg.Limits.Members {
 		return fmt.Errorf("%w: %d members", ErrLimit, t.tree.MemberCount()+len(t.list.adds))
 	}
-	for _, p := range t.list.adds {
-		if err := t.cfg.checkAdd(p.KeyPackage, rules); err != nil {
-			return err
+	// Two signatures each: the bulk of the work of a large Commit.
+	errs := make([]error, len(t.list.adds))
+	parallel(len(errs), func(i int) { errs[i] = t.cfg.checkAdd(t.list.adds[i].KeyPackage, rules) })
+	for n, p := range t.list.adds {
+		if errs[n] != nil {
+			return errs[n]
 		}
 		i := t.tree.Add(p.KeyPackage.LeafNode)
 		t.added = append(t.added, i)

@@ -7,13 +7,30 @@ import (
 	"github.com/kith-kt/kith/messaging/mls/tree"
 )
 
-// choose returns what a Commit of ours covers by default: of all proposals that
-// wait as many as go together, and after them own, which come by value
-// ("Commit", 12.4: "SHOULD include all proposals that it has received"). Where two
-// exclude each other it follows the preferences of 12.2: own before others', a
-// Remove before an Update, the last Update before earlier ones, everything before a
-// ReInit.
-func (s *State) choose(own []Covered, why purpose) []Covered {
+// commitAll makes a Commit of as many of the waiting proposals as go together, and
+// after them own, which come by value ("Commit", 12.4: "SHOULD include all
+// proposals that it has received").
+func (s *State) commitAll(d *draft, own []Covered) (*Pending, error) {
+	waiting := s.choose(own)
+	d.proposals = append(waiting, own...)
+	p, err := d.make()
+	if err != nil && len(waiting) > 0 {
+		// One that cannot be committed must not keep everybody from committing for
+		// the rest of the epoch.
+		d.proposals = append(d.fitting(own, waiting), own...)
+		p, err = d.make()
+	}
+	if err != nil {
+		return nil, err
+	}
+	s.pending = p
+	return p, nil
+}
+
+// choose returns the waiting proposals that do not exclude each other. Where two do
+// it follows the preferences of 12.2: own before others', a Remove before an
+// Update, the last Update before earlier ones, everything before a ReInit.
+func (s *State) choose(own []Covered) []Covered {
 	e := s.current
 	me := message.Member(e.me)
 	all := s.cache.covered()
@@ -32,7 +49,7 @@ func (s *State) choose(own []Covered, why purpose) []Covered {
 		}
 	}
 	if reinit { // alone, by our own wish
-		return own
+		return nil
 	}
 	keep := make([]bool, len(all))
 	for i, p := range all { // SelfRemove before Remove
@@ -75,27 +92,28 @@ func (s *State) choose(own []Covered, why purpose) []Covered {
 	if len(chosen) == 0 && len(own) == 0 && last != nil {
 		return []Covered{*last}
 	}
-	return append(s.fitting(own, chosen, why), own...)
+	return chosen
 }
 
-// fitting returns those of proposals that can be committed together with own. One
-// that cannot must not keep everybody from committing for the rest of the epoch, so
-// it is looked for by halving.
-func (s *State) fitting(own, proposals []Covered, why purpose) []Covered {
+// fitting returns those of proposals that can be committed together with own. It
+// looks for the others by halving.
+func (d *draft) fitting(own, proposals []Covered) []Covered {
 	var kept []Covered
 	fits := func(more []Covered) bool {
 		list := append(append(slices.Clone(kept), more...), own...)
-		t, err := apply(&s.cfg, s.current, message.Member(s.current.me), list, why, true)
-		if err != nil || t.check() != nil {
+		t, err := apply(d.cfg, d.from, d.sender, list, d.purpose, true)
+		if err != nil || t.check() != nil || t.ask(nil) != nil {
 			return false
 		}
-		return t.ask(nil) == nil
+		secret, err := t.pskSecret(d.psk)
+		clear(secret)
+		return err == nil
+	}
+	if !fits(nil) {
+		return nil // it is not for them that the Commit fails
 	}
 	var add func(more []Covered)
 	add = func(more []Covered) {
-		if len(more) == 0 {
-			return
-		}
 		if fits(more) {
 			kept = append(kept, more...)
 		} else if len(more) > 1 {

@@ -19,7 +19,8 @@ type Config struct {
 	Signer suite.Signer
 	// Authenticator says who somebody is. It must not be nil.
 	Authenticator Authenticator
-	// Policy says who may do what. nil: whatever RFC 9420 allows.
+	// Policy says who may do what. nil: whatever RFC 9420 allows, except that nobody
+	// can ask to be added to the group.
 	Policy Policy
 	// Components has the application's components. An AppDataUpdate or
 	// AppEphemeral of a component that is not here is refused.

@@ -220,23 +220,20 @@ func (s *State) Commit(o CommitOptions) (*Pending, error) {
 		return nil, err
 	}
 	if o.References == nil {
-		d.proposals = s.choose(own, o.purpose)
-	} else {
-		for _, ref := range o.References {
-			w := s.cache.find(ref)
-			if w == nil {
-				return nil, fmt.Errorf("%x: %w", []byte(ref), ErrUnknownProposal)
-			}
-			d.proposals = append(d.proposals, w.Covered)
+		return s.commitAll(d, own)
+	}
+	for _, ref := range o.References {
+		w := s.cache.find(ref)
+		if w == nil {
+			return nil, fmt.Errorf("%x: %w", []byte(ref), ErrUnknownProposal)
 		}
-		d.proposals = append(d.proposals, own...)
+		d.proposals = append(d.proposals, w.Covered)
 	}
-	p, err := d.make()
-	if err != nil {
-		return nil, err
+	d.proposals = append(d.proposals, own...)
+	if s.pending, err = d.make(); err != nil {
+		s.pending = nil
 	}
-	s.pending = p
-	return p, nil
+	return s.pending, err
 }
 
 // byValue turns our own proposals into a part of a Commit.

@@ -22,6 +22,7 @@ type epoch struct {
 	// confirmationTag is that of the Commit which began the epoch.
 	confirmationTag []byte
 	interim         []byte // interim_transcript_hash
+	aad             aadRule
 }
 
 // newEpoch puts an epoch together whose secrets are known. context has the final

@@ -71,12 +71,12 @@ func (s *State) public(m *message.PublicMessage) (Event, error) {
 	if err != nil {
 		return nil, err
 	}
-	event, done, err := s.handshake(a)
+	change, err := s.handshake(a)
 	if err != nil {
 		return nil, err
 	}
-	done()
-	return event, nil
+	change.do()
+	return change.event, nil
 }
 
 // private processes a PrivateMessage (6.3). The message's key is used up last, when
@@ -97,34 +97,45 @@ func (s *State) private(m *message.PrivateMessage) (Event, error) {
 		return nil, err
 	}
 	defer opened.key.Discard()
-	event, done, err := s.handshake(opened.content)
+	change, err := s.handshake(opened.content)
 	if err != nil {
 		return nil, err
 	}
 	if err := opened.key.Commit(); err != nil {
+		change.undo()
 		return nil, err
 	}
-	done()
-	return event, nil
+	change.do()
+	return change.event, nil
 }
 
-// handshake processes a proposal or Commit whose signature is verified. done makes
-// the change, and cannot fail.
-func (s *State) handshake(a *message.AuthenticatedContent) (event Event, done func(), err error) {
+// change is what a handshake message does to the State, once everything about the
+// message is verified. One of do and undo is called; neither can fail.
+type change struct {
+	event    Event
+	do, undo func()
+}
+
+// handshake processes a proposal or Commit whose signature is verified.
+func (s *State) handshake(a *message.AuthenticatedContent) (*change, error) {
 	if err := s.current.checkAAD(a.Content.AuthenticatedData); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	if a.Content.ContentType == message.ContentCommit {
 		return s.commit(a)
 	}
 	p := Covered{Proposal: a.Content.Proposal, Sender: a.Content.Sender, Ref: a.Ref(s.cfg.Suite)}
 	if err := s.cache.room(p.Ref, s.cfg.Limits.Proposals); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	if err := s.judge(p, false); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	return &Proposed{Covered: p, AAD: bytes.Clone(a.Content.AuthenticatedData)}, func() { s.cache.add(&waiting{Covered: p}) }, nil
+	return &change{
+		event: &Proposed{Covered: p, AAD: bytes.Clone(a.Content.AuthenticatedData)},
+		do:    func() { s.cache.add(&waiting{Covered: p}) },
+		undo:  func() {},
+	}, nil
 }
 
 // reading is what messages of an epoch are decrypted and verified with.
@@ -134,14 +145,15 @@ type reading struct {
 	me         tree.LeafIndex
 	senderData []byte
 	keys       *schedule.SecretTree
+	aad        *aadRule
 }
 
 func (e *epoch) reading() *reading {
-	return &reading{e.context, e.tree, e.me, e.secrets.SenderData, e.keys}
+	return &reading{e.context, e.tree, e.me, e.secrets.SenderData, e.keys, &e.aad}
 }
 
 func (p *pastEpoch) reading() *reading {
-	return &reading{p.context, p.tree, p.me, p.senderData, p.keys}
+	return &reading{p.context, p.tree, p.me, p.senderData, p.keys, &p.aad}
 }
 
 // opened is a PrivateMessage that was decrypted and whose signature is verified.

@@ -7,73 +7,85 @@ import (
 	"github.com/kith-kt/kith/messaging/mls/message"
 	"github.com/kith-kt/kith/messaging/mls/schedule"
 	"github.com/kith-kt/kith/messaging/mls/suite"
+	"github.com/kith-kt/kith/messaging/mls/syntax"
 	"github.com/kith-kt/kith/messaging/mls/tree"
 	"github.com/kith-kt/kith/messaging/mls/treekem"
 )
 
 // commit processes a Commit of somebody else whose signature is verified
-// ("Processing a Commit", 12.4.2). done enters the next epoch.
-func (s *State) commit(a *message.AuthenticatedContent) (event Event, done func(), err error) {
+// ("Processing a Commit", 12.4.2).
+func (s *State) commit(a *message.AuthenticatedContent) (*change, error) {
 	e, cfg, c := s.current, &s.cfg, a.Content.Commit
 	proposals, err := s.cache.resolve(a.Content.Sender, c)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	t, err := apply(cfg, e, a.Content.Sender, proposals, purposeNone, false)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	if c.Path == nil && t.pathRequired() {
-		return nil, nil, ErrPathRequired
+		return nil, ErrPathRequired
 	}
 	external := a.Content.Sender.Type == message.SenderNewMemberCommit
 	out := t.committed(bytes.Clone(a.Content.AuthenticatedData))
 	var path *treekem.Received
 	if c.Path != nil {
 		if path, err = t.merge(external, c.Path); err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 		out.moved(external, true, path.Sender())
 	}
 	if err := t.check(); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	context, err := t.next()
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	if t.removesLeaf(e.me) {
 		// We have no keys to go further. That the others find the Commit valid too
 		// is as far as we can see.
 		if err := t.ask(pathLeaf(c)); err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 		out.Removed = true
-		return out, s.expel, nil
+		return &change{event: out, do: s.expel, undo: func() {}}, nil
 	}
 	update, err := s.ownUpdateIn(proposals)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	next, err := s.follow(a, t, path, context, update)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	if err := t.ask(pathLeaf(c)); err != nil {
 		next.erase()
-		return nil, nil, err
+		return nil, err
 	}
-	return out, func() {
+	return &change{event: out, undo: next.erase, do: func() {
 		if update != nil {
 			s.cfg.Signer = update.signer
 		}
 		s.enter(next)
 		s.reinit = t.list.reinit
-	}, nil
+	}}, nil
 }
 
 // merge puts the path into the new tree and checks its leaf.
 func (t *transition) merge(external bool, p *treekem.UpdatePath) (path *treekem.Received, err error) {
+	// What the tree keeps must not hold on to the whole Commit, which is mostly
+	// ciphertexts.
+	keys := make([]treekem.UpdatePathNode, len(p.Nodes))
+	for i, n := range p.Nodes {
+		keys[i] = treekem.UpdatePathNode{EncryptionKey: bytes.Clone(n.EncryptionKey), EncryptedPathSecret: n.EncryptedPathSecret}
+	}
+	leaf := new(tree.LeafNode)
+	if err := syntax.Unmarshal(syntax.Marshal(&p.LeafNode), leaf); err != nil {
+		return nil, err
+	}
+	p = &treekem.UpdatePath{LeafNode: *leaf, Nodes: keys}
 	if external {
 		path, err = treekem.MergeExternal(t.cfg.Suite, t.tree, p, t.added)
 	} else {
@@ -164,8 +176,15 @@ func (s *State) ownUpdateIn(proposals []Covered) (*ownUpdate, error) {
 // that the future could be entered with is erased.
 func (s *State) expel() {
 	s.removed = true
-	s.current.private.Erase()
-	clear(s.current.secrets.Init)
+	e := s.current
+	e.private.Erase()
+	for _, secret := range [][]byte{e.secrets.Init, e.secrets.External, e.secrets.Membership, e.secrets.Confirmation, e.secrets.Exporter, e.secrets.ResumptionPSK} {
+		clear(secret)
+	}
+	for _, p := range s.psks {
+		clear(p.secret)
+	}
+	s.psks = nil
 	s.cache.reset()
 	s.dropPending()
 }

@@ -120,7 +120,13 @@ func (s *State) judge(p Covered, own bool) error {
 	if err != nil {
 		return err
 	}
-	if s.cfg.Policy != nil {
+	if s.cfg.Policy == nil {
+		// "External proposals that are not authorized are considered invalid" (12.1.8),
+		// and nobody is there to authorize those of strangers.
+		if p.Sender.Type == message.SenderNewMemberProposal {
+			return fmt.Errorf("%w: there is none, and a stranger asks to be added", ErrForbidden)
+		}
+	} else {
 		if err := s.cfg.Policy.AllowProposal(s.current.view(), p); err != nil {
 			return fmt.Errorf("%w: %w", ErrForbidden, err)
 		}

@@ -36,6 +36,7 @@ type pastEpoch struct {
 	me         tree.LeafIndex
 	senderData []byte // sender_data_secret
 	keys       *schedule.SecretTree
+	aad        aadRule
 }
 
 // resumptionPSK is the resumption PSK of an epoch ("Resumption PSK", 8.6).
