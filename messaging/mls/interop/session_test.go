@@ -11,14 +11,15 @@ import (
 
 // TestSession plays one life of a group with members of both kinds, for all suites
 // of RFC 9420, for commits and proposals sent in public and encrypted, and founded by
-// either side. All combinations are for KITH_SOAK.
+// either side: for suite 1 in all combinations, for the others in one, unless
+// KITH_SOAK is set.
 func TestSession(t *testing.T) {
 	for _, id := range []suite.ID{1, 2, 3, 4, 5, 6, 7} {
 		s, err := suite.Get(id)
 		must(t, err)
 		for _, public := range []bool{false, true} {
 			for _, oursFirst := range []bool{true, false} {
-				if public == oursFirst && id != 1 && os.Getenv("KITH_SOAK") == "" {
+				if (public != (id%2 == 1) || oursFirst == public) && id != 1 && os.Getenv("KITH_SOAK") == "" {
 					continue
 				}
 				t.Run(fmt.Sprintf("%v/public=%t/oursFirst=%t", s, public, oursFirst), func(t *testing.T) {
