@@ -13,7 +13,9 @@ import (
 
 	"github.com/kith-kt/kith/messaging/mls/message"
 	"github.com/kith-kt/kith/messaging/mls/mlstest"
+	"github.com/kith-kt/kith/messaging/mls/schedule"
 	"github.com/kith-kt/kith/messaging/mls/suite"
+	"github.com/kith-kt/kith/messaging/mls/syntax"
 	"github.com/kith-kt/kith/messaging/mls/tree"
 )
 
@@ -32,7 +34,7 @@ type world struct {
 	suite *suite.Suite
 	rand  io.Reader
 	now   time.Time
-	keys  map[string]string // identity → signature key: what the Authenticator knows
+	known map[string]bool // what the Authenticator knows: identity, zero byte, signature key
 	// asked is every Candidate that anybody's Authenticator was asked about, by
 	// client. refuse makes all refuse what it returns an error for.
 	asked  map[string][]Candidate
@@ -51,7 +53,7 @@ func newWorld(t tb, id suite.ID, seed uint64) *world {
 	}
 	return &world{
 		t: t, suite: s, rand: mlstest.Rand(seed), now: time.Unix(1_700_000_000, 0),
-		keys: map[string]string{}, asked: map[string][]Candidate{}, psks: map[string][]byte{},
+		known: map[string]bool{}, asked: map[string][]Candidate{}, psks: map[string][]byte{},
 	}
 }
 
@@ -67,12 +69,8 @@ type peer struct {
 // client returns a new client, whom everybody's Authenticator knows.
 func (w *world) client(name string) *peer {
 	w.t.Helper()
-	_, signer, err := w.suite.GenerateSigner(w.rand)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	w.keys[name] = string(signer.Public())
 	c := &peer{w: w, name: name}
+	signer := c.newSigner()
 	c.cfg = Config{
 		Suite:         w.suite,
 		Signer:        signer,
@@ -83,6 +81,17 @@ func (w *world) client(name string) *peer {
 		Limits:        w.limits,
 	}
 	return c
+}
+
+// newSigner returns a new signature key, which the Authenticator takes for c's.
+func (c *peer) newSigner() suite.Signer {
+	c.w.t.Helper()
+	_, signer, err := c.w.suite.GenerateSigner(c.w.rand)
+	if err != nil {
+		c.w.t.Fatal(err)
+	}
+	c.w.known[c.name+"\x00"+string(signer.Public())] = true
+	return signer
 }
 
 func (w *world) clients(names string) []*peer {
@@ -101,7 +110,7 @@ func (c *peer) authenticate(_ []byte, candidates []Candidate) error {
 				return err
 			}
 		}
-		if c.w.keys[string(a.Credential.Identity)] != string(a.SignatureKey) {
+		if !c.w.known[string(a.Credential.Identity)+"\x00"+string(a.SignatureKey)] {
 			return errStranger
 		}
 		if a.Replaces != nil && !bytes.Equal(a.Replaces.Credential.Identity, a.Credential.Identity) {
@@ -318,6 +327,54 @@ func (w *world) talk(clients []*peer) {
 			if _, err := c.Process(msg); err == nil {
 				w.t.Fatalf("%s reads %s's message twice", c.name, by.name)
 			}
+		}
+	}
+}
+
+// fingerprint is everything that a State knows, as text that is equal if and only if
+// nothing changed. It is for States that were never stored.
+func fingerprint(s *State) string {
+	var b strings.Builder
+	keys := func(t *schedule.SecretTree) {
+		fmt.Fprintf(&b, "nodes %x\n", t.InteriorRecord())
+		_, leaves := t.Changes()
+		for _, i := range leaves {
+			fmt.Fprintf(&b, "leaf %x\n", t.LeafRecord(i))
+		}
+	}
+	e := s.current
+	fmt.Fprintf(&b, "context %x\ntree %x\nme %d\nprivate %x\nsecrets %x\ninterim %x\nsigner %x\n", e.context.Bytes(), syntax.Marshal(e.tree), e.me,
+		syntax.Marshal(e.private), syntax.Marshal(e.secrets), e.interim, s.cfg.Signer.Public())
+	keys(e.keys)
+	for _, p := range s.past {
+		fmt.Fprintf(&b, "past %d %x\n", p.context.Epoch, p.senderData)
+		keys(p.keys)
+	}
+	for _, p := range s.psks {
+		fmt.Fprintf(&b, "psk %d %x\n", p.epoch, p.secret)
+	}
+	for _, p := range s.cache.order {
+		fmt.Fprintf(&b, "waiting %x %v\n", p.Ref, p.own != nil)
+	}
+	fmt.Fprintf(&b, "pending %v removed %v reinit %v", s.pending != nil, s.removed, s.reinit != nil)
+	return b.String()
+}
+
+// refuses fails the test unless all of them refuse a message with an error of the
+// class want (nil: any), and are as they were.
+func (w *world) refuses(msg []byte, want error, peers ...*peer) {
+	w.t.Helper()
+	for _, c := range peers {
+		before := fingerprint(c.State)
+		event, err := c.Process(msg)
+		if err == nil {
+			w.t.Fatalf("%s accepts it: %T", c.name, event)
+		}
+		if want != nil && !errors.Is(err, want) {
+			w.t.Fatalf("%s refuses it with %q instead of %q", c.name, err, want)
+		}
+		if fingerprint(c.State) != before {
+			w.t.Fatalf("%s refused it and has changed", c.name)
 		}
 	}
 }
