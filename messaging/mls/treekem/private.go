@@ -67,8 +67,11 @@ func (p *Private) Prune(t *tree.Tree) {
 }
 
 // Check fails with ErrKeyMismatch unless every key is the private key of a node
-// of t that is not blank.
+// of t that is not blank, and the leaf's is among them.
 func (p *Private) Check(s *suite.Suite, t *tree.Tree) error {
+	if p.keys[p.leaf.Node()] == nil {
+		return fmt.Errorf("%w: no key of leaf %d", ErrKeyMismatch, p.leaf)
+	}
 	for node, key := range p.keys {
 		pub, err := s.PublicKey(key)
 		if err != nil {

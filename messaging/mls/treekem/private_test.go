@@ -136,8 +136,14 @@ func TestWithLeafKeyLeavesTheOld(t *testing.T) {
 func TestErasePrivate(t *testing.T) {
 	s := newScene(t)
 	p := s.members[0].private
+	replaced := p.Key(1)
+	treekem.SetKey(p, 1, []byte("another key"))
+	if !bytes.Equal(replaced, make([]byte, 32)) {
+		t.Error("a key outlived its replacement")
+	}
 	leaf, root := p.Key(0), p.Key(7)
 	p.Erase()
+	refused(t, "erased", p.Check(s.s, s.tree), treekem.ErrKeyMismatch)
 	if !bytes.Equal(leaf, make([]byte, 32)) || !bytes.Equal(root, make([]byte, 32)) || p.Key(0) != nil {
 		t.Error("keys outlived their erasure")
 	}

@@ -188,11 +188,9 @@ func (r *Received) decrypt(mine *Private, context []byte) (secret []byte, at int
 // overlap returns the position in the path of the lowest node above both the
 // sender and leaf.
 func (r *Received) overlap(leaf tree.LeafIndex) (int, error) {
-	if leaf != r.sender && r.tree.Leaf(leaf) != nil {
-		for i, step := range r.nodes {
-			if step.Copath.Contains(leaf.Node()) {
-				return i, nil
-			}
+	for i, step := range r.nodes {
+		if step.Copath.Contains(leaf.Node()) {
+			return i, nil
 		}
 	}
 	return 0, fmt.Errorf("%w: leaf %d", ErrNotRecipient, leaf)
