@@ -110,9 +110,6 @@ func (m *PrivateMessage) Unprotect(s *suite.Suite, data SenderData, k schedule.K
 		AuthenticatedData: m.AuthenticatedData,
 		ContentType:       m.ContentType,
 	}}
-	if err := a.Content.checkContext(ctx); err != nil {
-		return nil, fmt.Errorf("PrivateMessage: %w", err)
-	}
 	var aad syntax.Writer
 	m.contentAAD(&aad)
 	plaintext, err := s.Open(k.Key, guarded(k.Nonce, data.ReuseGuard), aad.Bytes(), m.Ciphertext)

@@ -37,6 +37,19 @@ func TestPaddingMustBeZero(t *testing.T) {
 	}
 }
 
+// TestPrivateContentMustParse: content that ends within its authentication is
+// malformed, whatever the signature.
+func TestPrivateContentMustParse(t *testing.T) {
+	w := newWorld(t, 1)
+	for kind := message.ContentApplication; kind <= message.ContentCommit; kind++ {
+		f := w.forge(message.WireFormatPrivateMessage, w.content(t, message.Member(1), kind))
+		for f.cut = 1; f.cut <= len(f.selected())+64; f.cut++ {
+			_, err := w.unprotect(f.bytes())
+			isErr(t, fmt.Sprintf("%d bytes short", f.cut), err, syntax.ErrSyntax)
+		}
+	}
+}
+
 // TestPaddingHidesTheLength: ciphertexts of all contents in a class are of one
 // length, which is at least that of the content.
 func TestPaddingHidesTheLength(t *testing.T) {

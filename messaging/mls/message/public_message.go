@@ -87,8 +87,8 @@ func (m *PublicMessage) Unprotect(s *suite.Suite, membershipKey []byte, ctx *sch
 // has joiners do this with SelfRemove proposals ("SelfRemove Proposal"), and
 // nothing else is let through.
 func (m *PublicMessage) UnprotectByJoiner(s *suite.Suite, ctx *schedule.GroupContext, key SignatureKey) (*AuthenticatedContent, error) {
-	if _, ok := m.Content.Proposal.(*SelfRemove); !ok || m.Content.Sender.Type != SenderMember {
-		return nil, fmt.Errorf("%w: a joiner takes members' self_remove proposals only", ErrMalformed)
+	if _, ok := m.Content.Proposal.(*SelfRemove); !ok {
+		return nil, fmt.Errorf("%w: a joiner takes self_remove proposals only", ErrMalformed)
 	}
 	return m.unprotect(s, ctx, key, func([]byte) bool { return true })
 }

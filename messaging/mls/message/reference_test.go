@@ -44,6 +44,7 @@ type forged struct {
 	padding []byte
 	guard   [4]byte
 	reveal  func(*message.SenderData)
+	cut     int // bytes that the plaintext lacks at its end
 }
 
 func (w *world) forge(format message.WireFormat, c message.FramedContent) *forged {
@@ -105,6 +106,12 @@ func (f *forged) public() []byte {
 	return b
 }
 
+// plaintext is PrivateMessageContent.
+func (f *forged) plaintext() []byte {
+	b := cat(f.selected(), f.auth(), f.padding)
+	return b[:len(b)-f.cut]
+}
+
 // private is the MLSMessage with a PrivateMessage under the first key of its
 // sender.
 func (f *forged) private() []byte {
@@ -122,7 +129,7 @@ func (f *forged) private() []byte {
 		nonce[i] ^= f.guard[i]
 	}
 	three := cat(v(c.GroupID), be(8, c.Epoch), []byte{byte(c.ContentType)})
-	ciphertext := s.Seal(key.Key, nonce, cat(three, v(c.AuthenticatedData)), cat(f.selected(), f.auth(), f.padding))
+	ciphertext := s.Seal(key.Key, nonce, cat(three, v(c.AuthenticatedData)), f.plaintext())
 
 	data := message.SenderData{LeafIndex: tree.LeafIndex(c.Sender.Index), Generation: generation, ReuseGuard: f.guard}
 	if f.reveal != nil {
