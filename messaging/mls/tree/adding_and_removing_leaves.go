@@ -19,7 +19,6 @@ func (t *Tree) Add(l *LeafNode) LeafIndex {
 		}
 	}
 	t.setLeaf(i, l)
-	t.free = i + 1
 	return i
 }
 
@@ -82,6 +81,5 @@ func (t *Tree) truncate() {
 	for n > 1 && last < n/2 {
 		n /= 2
 	}
-	t.leaves, t.parents, t.hashes = t.leaves[:n:n], t.parents[:n-1:n-1], t.hashes[:2*n-1:2*n-1]
-	t.free = min(t.free, LeafIndex(n))
+	t.leaves, t.parents, t.hashes = t.leaves[:n], t.parents[:n-1], t.hashes[:2*n-1]
 }

@@ -58,12 +58,6 @@ func (t ProposalType) IsDefault() bool {
 	return t >= ProposalAdd && t <= ProposalGroupContextExtensions
 }
 
-// IsGREASE reports whether v is one of the 15 values that every registry keeps
-// free for GREASE (13.5). It is for those who send such values, and for their
-// own lists of what they support: nothing treats a received one differently from
-// any other unknown value.
-func IsGREASE(v uint16) bool { return v&0x0f0f == 0x0a0a && v>>8 == v&0xff && v != 0xfafa }
-
 // ErrDuplicateExtension: a list has two extensions of one type ("Extensions" (13.4)).
 var ErrDuplicateExtension = fmt.Errorf("%w: extension type used twice", syntax.ErrValue)
 

@@ -140,6 +140,7 @@ func TestTreeValidation(t *testing.T) {
 		}, ErrUnmergedLeaves},
 		{"unmerged leaves: one is blank", func(g *team) {
 			g.changeParent(7, func(p *ParentNode) { p.UnmergedLeaves = []LeafIndex{5, 7} })
+			g.changeParent(11, func(p *ParentNode) { p.UnmergedLeaves = []LeafIndex{5, 7} })
 		}, ErrUnmergedLeaves},
 		{"unmerged leaves: one is to the left of the subtree", func(g *team) {
 			g.changeParent(11, func(p *ParentNode) { p.UnmergedLeaves = []LeafIndex{3, 5} })

@@ -1,8 +1,12 @@
 package tree
 
 import (
+	"bytes"
 	"errors"
+	"slices"
 	"testing"
+
+	"github.com/kith-kt/kith/messaging/mls/syntax"
 )
 
 // "Leaf Node Validation" (7.3), uniqueness and mutual support, after a change. few
@@ -68,6 +72,10 @@ func TestValidateChanges(t *testing.T) {
 			}
 			keys[0] = keys[1]
 			_, err := g.tree.SetPath(0, keys)
+			g.must(err)
+		}, ErrDuplicateKey},
+		{"a path through a blank, with a key of a leaf", func(g *team) {
+			_, err := g.tree.SetPath(4, [][]byte{g.tree.Leaf(0).EncryptionKey, g.key(), g.key()})
 			g.must(err)
 		}, ErrDuplicateKey},
 		{"an Add with a credential that others do not support", func(g *team) {
@@ -136,6 +144,39 @@ func TestSetPathNeedsAKeyForEachNode(t *testing.T) {
 	f.tree = g.tree
 	if err := f.check(); err != nil {
 		t.Error("a path of the wrong length changed the tree")
+	}
+}
+
+// Nodes that are not on the filtered direct path are made blank as well. In trees
+// that members made they are already.
+func TestSetPathMakesTheDirectPathBlank(t *testing.T) {
+	g := newTeam(t, x25519)
+	g.add()
+	g.tree = mustParse(t, x25519, nodes(
+		append([]byte{1, 1}, syntax.Marshal(g.tree.Leaf(0))...),
+		append([]byte{1, 2}, syntax.Marshal(&ParentNode{EncryptionKey: g.key()})...)))
+	before := g.tree.RootHash()
+	h, err := g.tree.SetPath(0, nil)
+	if err != nil || len(h) != 0 || !g.tree.IsBlank(1) || bytes.Equal(g.tree.RootHash(), before) {
+		t.Errorf("%x, %v, %v", h, err, g.tree.Parent(1))
+	}
+}
+
+// Trees share parent nodes, which a new list of unmerged leaves must not reach.
+func TestUnmergedLeavesAreCopied(t *testing.T) {
+	p := &ParentNode{UnmergedLeaves: append(make([]LeafIndex, 0, 8), 3, 5)}
+	for _, c := range []struct {
+		leaf LeafIndex
+		want []LeafIndex
+	}{{1, []LeafIndex{1, 3, 5}}, {4, []LeafIndex{3, 4, 5}}, {6, []LeafIndex{3, 5, 6}}, {5, []LeafIndex{3, 5}}} {
+		q := p.withUnmerged(c.leaf)
+		if !slices.Equal(q.UnmergedLeaves, c.want) {
+			t.Errorf("%d: %d, want %d", c.leaf, q.UnmergedLeaves, c.want)
+		}
+		p.withUnmerged(7)
+		if !slices.Equal(q.UnmergedLeaves, c.want) || !slices.Equal(p.UnmergedLeaves, []LeafIndex{3, 5}) {
+			t.Errorf("%d: a list is shared", c.leaf)
+		}
 	}
 }
 
