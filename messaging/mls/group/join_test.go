@@ -148,7 +148,7 @@ func resumption(usage schedule.ResumptionUsage, s *State) schedule.PSK {
 	return schedule.PSK{ID: schedule.PreSharedKeyID{Type: schedule.ResumptionPSK, Usage: usage, GroupID: s.GroupID(), Epoch: s.Epoch()}, Secret: secret}
 }
 
-var required = (&tree.RequiredCapabilities{Proposals: []tree.ProposalType{0xf00d}}).Extension()
+var requiresUnknown = (&tree.RequiredCapabilities{Proposals: []tree.ProposalType{0xf00d}}).Extension()
 
 // TestJoinRejects_12_4_3_1 is "Joining via Welcome Message", step by step.
 func TestJoinRejects_12_4_3_1(t *testing.T) {
@@ -326,13 +326,13 @@ func TestJoinRejects_12_4_3_1(t *testing.T) {
 			f.tag = func([]byte) []byte { return nil }
 		}, ErrConfirmation},
 		"required capability that members lack (11.1)": {func(f *forgery) {
-			f.context.Extensions = tree.Extensions{required}
+			f.context.Extensions = tree.Extensions{requiresUnknown}
 		}, tree.ErrUnsupported},
 		"extension of the group that we do not support (13.4)": {func(f *forgery) {
 			f.context.Extensions = tree.Extensions{{Type: 0xf0f0}}
 		}, tree.ErrUnsupported},
 		"two extensions of one type (13.4)": {func(f *forgery) {
-			f.context.Extensions = tree.Extensions{required, required}
+			f.context.Extensions = tree.Extensions{requiresUnknown, requiresUnknown}
 		}, tree.ErrDuplicateExtension},
 		"two extensions of one type in the GroupInfo (13.4)": {func(f *forgery) {
 			f.extensions = tree.Extensions{{Type: 0xf0f0}, {Type: 0xf0f0}}
