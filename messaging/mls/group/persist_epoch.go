@@ -2,11 +2,13 @@ package group
 
 import (
 	"cmp"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/kith-kt/kith/messaging/mls/message"
 	"github.com/kith-kt/kith/messaging/mls/schedule"
@@ -138,7 +140,7 @@ func (c *changes) pastEpochs(s *State) {
 		c.whole(key, syntax.Marshal(&pastRecord{p, differences(s.current.tree, p.tree, false)}))
 	}
 	for key := range c.saved.digests {
-		if len(key) > len(recordPast) && key[:len(recordPast)] == recordPast && !live[key] {
+		if strings.HasPrefix(key, recordPast) && !live[key] {
 			c.whole(key, nil)
 		}
 	}
@@ -181,9 +183,12 @@ func (l *loader) load() error {
 			return err
 		}
 	}
-	for key := range l.records {
+	for key, value := range l.records {
 		if !l.used[key] {
 			return fmt.Errorf("%s belongs to nothing", key)
+		}
+		if key == recordState || strings.HasPrefix(key, recordPast) {
+			s.saved.digests[key] = sha256.Sum256(value)
 		}
 	}
 	if !s.removed {
