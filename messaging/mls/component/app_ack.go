@@ -3,6 +3,7 @@ package component
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/kith-kt/kith/messaging/mls/syntax"
@@ -51,85 +52,120 @@ func (a AppAck) Contains(sender, generation uint32) bool {
 	})
 }
 
-// Received collects the messages of one epoch, as few ranges as there are gaps.
+// Received collects the messages of one epoch, as few ranges as there are gaps. It
+// must not be copied once it is in use.
 // Its zero value is empty.
 type Received struct {
-	ranges []MessageRange // sorted by sender, then First; neither overlapping nor adjacent
+	// by sender: sorted, neither overlapping nor adjacent. A sender's next message
+	// is nearly always at the end.
+	ranges map[uint32][]span
 }
 
-// Add notes a message. It reports whether it is new.
-func (c *Received) Add(sender, generation uint32) bool {
-	// i is the first range that starts after the message.
-	i, _ := slices.BinarySearchFunc(c.ranges, MessageRange{Sender: sender, First: generation}, func(have, want MessageRange) int {
-		if o := cmp.Compare(have.Sender, want.Sender); o != 0 {
-			return o
-		}
-		if have.First <= want.First {
+// span is generations [first, last], both ends included.
+type span struct{ first, last uint32 }
+
+// after returns the position of the first span that starts after a generation.
+func after(spans []span, generation uint32) int {
+	if n := len(spans); n == 0 || spans[n-1].first <= generation {
+		return n
+	}
+	i, _ := slices.BinarySearchFunc(spans, generation, func(s span, g uint32) int {
+		if s.first <= g {
 			return -1
 		}
 		return 1
 	})
-	before, after := false, false // whether the neighbours touch the message
-	if i > 0 && c.ranges[i-1].Sender == sender {
-		if generation <= c.ranges[i-1].Last {
-			return false
-		}
-		before = generation-1 == c.ranges[i-1].Last
+	return i
+}
+
+// Add notes a message. It reports whether it is new.
+func (c *Received) Add(sender, generation uint32) bool {
+	spans := c.ranges[sender]
+	i := after(spans, generation)
+	if i > 0 && generation <= spans[i-1].last {
+		return false
 	}
-	if i < len(c.ranges) && c.ranges[i].Sender == sender {
-		after = c.ranges[i].First-1 == generation
-	}
+	before := i > 0 && spans[i-1].last == generation-1
+	behind := i < len(spans) && spans[i].first-1 == generation
 	switch {
-	case before && after:
-		c.ranges[i-1].Last = c.ranges[i].Last
-		c.ranges = slices.Delete(c.ranges, i, i+1)
+	case before && behind:
+		spans[i-1].last = spans[i].last
+		spans = slices.Delete(spans, i, i+1)
 	case before:
-		c.ranges[i-1].Last = generation
-	case after:
-		c.ranges[i].First = generation
+		spans[i-1].last = generation
+	case behind:
+		spans[i].first = generation
 	default:
-		c.ranges = slices.Insert(c.ranges, i, MessageRange{sender, generation, generation})
+		spans = slices.Insert(spans, i, span{generation, generation})
 	}
+	if c.ranges == nil {
+		c.ranges = map[uint32][]span{}
+	}
+	c.ranges[sender] = spans
 	return true
 }
 
+// Merge notes all messages of ack, whose ranges may be in any order: it is how
+// what Ack once returned is restored.
+func (c *Received) Merge(ack AppAck) {
+	if c.ranges == nil {
+		c.ranges = map[uint32][]span{}
+	}
+	touched := map[uint32]bool{}
+	for _, m := range ack.Ranges {
+		c.ranges[m.Sender] = append(c.ranges[m.Sender], span{m.First, m.Last})
+		touched[m.Sender] = true
+	}
+	for sender := range touched {
+		c.ranges[sender] = joined(c.ranges[sender])
+	}
+}
+
+// joined sorts spans and makes one of those that touch, in place.
+func joined(spans []span) []span {
+	slices.SortFunc(spans, func(a, b span) int { return cmp.Compare(a.first, b.first) })
+	out := spans[:0]
+	for _, s := range spans {
+		if n := len(out); n > 0 && uint64(s.first) <= uint64(out[n-1].last)+1 {
+			out[n-1].last = max(out[n-1].last, s.last)
+		} else {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
 // Ack returns what has been received, sorted by sender and generation.
-func (c *Received) Ack() AppAck { return AppAck{slices.Clone(c.ranges)} }
+func (c *Received) Ack() AppAck {
+	var ack AppAck
+	for _, sender := range slices.Sorted(maps.Keys(c.ranges)) {
+		for _, s := range c.ranges[sender] {
+			ack.Ranges = append(ack.Ranges, MessageRange{sender, s.first, s.last})
+		}
+	}
+	return ack
+}
 
 // Missing returns what ack has and c has not: messages that somebody received
 // and we did not, sorted by sender and generation. Their number is at most that
 // of the ranges of both together.
 func (c *Received) Missing(ack AppAck) []MessageRange {
-	ranges := slices.Clone(ack.Ranges)
-	slices.SortFunc(ranges, func(a, b MessageRange) int {
-		return cmp.Or(cmp.Compare(a.Sender, b.Sender), cmp.Compare(a.First, b.First), cmp.Compare(a.Last, b.Last))
-	})
+	var theirs Received
+	theirs.Merge(ack)
 	var out []MessageRange
-	i := 0
-	// next is the first generation of sender that no earlier range has covered,
-	// in 64 bits since it may be one past the last one.
-	var sender uint32
-	var next uint64
-	for _, want := range ranges {
-		if want.Sender != sender {
-			sender, next = want.Sender, 0
+	for _, m := range theirs.Ack().Ranges {
+		// next is the first generation not looked at yet, in 64 bits since it may be
+		// one past the last one there is.
+		next, end := uint64(m.First), uint64(m.Last)+1
+		ours := c.ranges[m.Sender]
+		for i := max(after(ours, m.First)-1, 0); i < len(ours) && uint64(ours[i].first) < end; i++ {
+			if first := uint64(ours[i].first); next < first {
+				out = append(out, MessageRange{m.Sender, uint32(next), uint32(first - 1)})
+			}
+			next = max(next, uint64(ours[i].last)+1)
 		}
-		next = max(next, uint64(want.First))
-		for next <= uint64(want.Last) {
-			for i < len(c.ranges) && (c.ranges[i].Sender < sender || c.ranges[i].Sender == sender && uint64(c.ranges[i].Last) < next) {
-				i++
-			}
-			end := uint64(want.Last) + 1
-			if i < len(c.ranges) && c.ranges[i].Sender == sender && uint64(c.ranges[i].First) < end {
-				end = uint64(c.ranges[i].First)
-			}
-			if end > next {
-				out = append(out, MessageRange{sender, uint32(next), uint32(end - 1)})
-				next = end
-			}
-			if i < len(c.ranges) && c.ranges[i].Sender == sender && uint64(c.ranges[i].First) <= next {
-				next = max(next, uint64(c.ranges[i].Last)+1)
-			}
+		if next < end {
+			out = append(out, MessageRange{m.Sender, uint32(next), uint32(end - 1)})
 		}
 	}
 	return out

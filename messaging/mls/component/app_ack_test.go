@@ -37,6 +37,12 @@ func TestReceivedIsASet(t *testing.T) {
 		if err := syntax.Unmarshal(syntax.Marshal(ack), &back); err != nil || !slices.Equal(back.Ranges, ack.Ranges) {
 			t.Fatalf("%v, %v", back, err)
 		}
+		var restored component.Received
+		shuffled := component.AppAck{Ranges: rapid.Permutation(ack.Ranges).Draw(t, "order")}
+		restored.Merge(shuffled)
+		if !slices.Equal(restored.Ack().Ranges, ack.Ranges) {
+			t.Fatalf("restored %v, had %v", restored.Ack().Ranges, ack.Ranges)
+		}
 		for i, r := range ack.Ranges {
 			if i > 0 && ack.Ranges[i-1].Sender == r.Sender && ack.Ranges[i-1].Last+1 >= r.First {
 				t.Fatalf("ranges that touch: %v", ack.Ranges)
@@ -49,11 +55,18 @@ func TestReceivedIsASet(t *testing.T) {
 			slices.Reverse(foreign.Ranges)
 		}
 		missing := component.AppAck{Ranges: us.Missing(foreign)}
+		var both component.Received
+		both.Merge(ack)
+		both.Merge(foreign)
+		union := both.Ack()
 		for s := range uint32(3) {
 			for g := range uint32(12) {
 				m := message{s, base + g}
 				if ack.Contains(m.sender, m.generation) != ours[m] {
 					t.Fatalf("%v: received %v", m, ours[m])
+				}
+				if union.Contains(m.sender, m.generation) != (ours[m] || theirs[m]) {
+					t.Fatalf("%v: merged %v", m, union.Ranges)
 				}
 				if want := theirs[m] && !ours[m]; missing.Contains(m.sender, m.generation) != want {
 					t.Fatalf("%v: missing is %v, want %v", m, missing.Ranges, want)

@@ -117,6 +117,22 @@ func TestUnknownFormatsOfContent(t *testing.T) {
 	}
 }
 
+// TestContentIsBounded: no vector outgrows its length. The memory is never
+// touched.
+func TestContentIsBounded(t *testing.T) {
+	w := newWorld(t, 1)
+	tooLong := make([]byte, message.MaxContent+1)
+	for what, bend := range map[string]func(*message.FramedContent){
+		"application data":   func(c *message.FramedContent) { c.ApplicationData = tooLong },
+		"authenticated data": func(c *message.FramedContent) { c.AuthenticatedData = tooLong },
+	} {
+		c := w.content(t, message.Member(1), message.ContentApplication)
+		bend(&c)
+		_, err := message.Sign(w.s, w.signer, message.WireFormatPrivateMessage, c, w.ctx)
+		isErr(t, what, err, message.ErrTooLong)
+	}
+}
+
 // TestSignatureMustVerify: of members, external senders and new members, with the
 // key that the group says.
 func TestSignatureMustVerify(t *testing.T) {
