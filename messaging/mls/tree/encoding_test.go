@@ -239,3 +239,28 @@ func TestParseCopies(t *testing.T) {
 		t.Error("the tree is made of the caller's bytes")
 	}
 }
+
+// One blank leaf more than there may be, and a tree that grew as far.
+func TestMaxLeaves(t *testing.T) {
+	s := mustSuite(t, x25519)
+	leaf := append([]byte{1, 1}, syntax.Marshal(&LeafNode{Source: SourceUpdate, Credential: BasicCredential(nil)})...)
+	most := nodes(make([]byte, 2*MaxLeaves-2), leaf)
+	tree, err := Parse(s, most)
+	if err != nil || tree.LeafCount() != MaxLeaves || tree.Leaf(MaxLeaves-1) == nil {
+		t.Fatalf("as many leaves as there may be: %v", err)
+	}
+	if _, err := Parse(s, nodes(make([]byte, 2*MaxLeaves), leaf)); !errors.Is(err, ErrRatchetTree) {
+		t.Errorf("a leaf more: %v", err)
+	}
+	if _, err := Parse(s, nodes(make([]byte, 2*MaxLeaves-2), leaf, []byte{1, 2}, syntax.Marshal(&ParentNode{}))); !errors.Is(err, ErrRatchetTree) {
+		t.Errorf("a parent more: %v", err)
+	}
+	if err := tree.ValidateChanges(tree.Clone()); errors.Is(err, ErrTooLarge) {
+		t.Error(err)
+	}
+	before := tree.Clone()
+	tree.extend()
+	if err := tree.ValidateChanges(before); !errors.Is(err, ErrTooLarge) {
+		t.Errorf("twice as many: %v", err)
+	}
+}

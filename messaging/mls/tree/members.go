@@ -9,9 +9,12 @@ import (
 
 // ValidateChanges checks, after proposals or an update path were applied to a
 // clone of before, which was valid: that no encryption key and no signature key
-// is used twice, and that all members support all credential types in use. New
-// leaf nodes must have passed [ValidateLeaf].
+// is used twice, that all members support all credential types in use, and that
+// there are at most MaxLeaves. New leaf nodes must have passed [ValidateLeaf].
 func (t *Tree) ValidateChanges(before *Tree) error {
+	if t.LeafCount() > MaxLeaves {
+		return ErrTooLarge
+	}
 	if err := t.validateCredentials(); err != nil {
 		return err
 	}

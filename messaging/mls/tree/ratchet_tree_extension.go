@@ -12,8 +12,13 @@ import (
 // blanks after the last that is none.
 
 // ErrRatchetTree: a list of nodes is empty, ends with a blank, or has a leaf
-// where a parent belongs, or the other way round.
+// where a parent belongs, or the other way round, or is longer than MaxLeaves
+// allows.
 var ErrRatchetTree = fmt.Errorf("%w: ratchet tree", syntax.ErrValue)
+
+// MaxLeaves is the greatest number of leaves, blank ones included. RFC 9420 has no
+// bound, but a blank node is one byte in a message, and 64 in memory.
+const MaxLeaves = 1 << 17
 
 // Parse reads the content of an extension ratchet_tree. Apart from its form,
 // nothing about the tree is known then: see [Tree.Validate]. b is copied.
@@ -33,6 +38,10 @@ func Read(s *suite.Suite, r *syntax.Reader) *Tree {
 	t := &Tree{suite: s}
 	blank := true
 	for x := NodeIndex(0); !in.Empty(); x++ {
+		if x == 2*MaxLeaves-1 {
+			in.Fail(fmt.Errorf("%w: more than %d leaves", ErrRatchetTree, MaxLeaves))
+			break
+		}
 		var l *LeafNode
 		var p *ParentNode
 		if blank = !in.Optional(); !blank {

@@ -27,6 +27,8 @@ var ErrInvalid = errors.New("mls: invalid tree")
 var (
 	// ErrIndex: there is no leaf with this index, or it is blank.
 	ErrIndex = fmt.Errorf("%w: no such leaf", ErrInvalid)
+	// ErrTooLarge: a tree has more than MaxLeaves leaves.
+	ErrTooLarge = fmt.Errorf("%w: too many leaves", ErrInvalid)
 	// ErrPath: an update path has not one key for each node of the filtered direct path.
 	ErrPath = fmt.Errorf("%w: path of the wrong length", ErrInvalid)
 	// ErrSource: a leaf node has another source than the place it was found in asks for.
