@@ -1,0 +1,250 @@
+package interop
+
+import (
+	"cmp"
+	"fmt"
+	"os"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/kith-kt/kith/messaging/mls/suite"
+)
+
+// TestCompare measures both implementations in turn and prints the tables of
+// docs/performance.md: for each operation the median of this project on one core and
+// on all, that of ts-mls, and the quotient of the latter and the first. It is run by
+// hand (KITH_COMPARE=1, or a list of sizes) and asserts no speed. KITH_COMPARE=2,16
+// measures groups of 2 and 16.
+func TestCompare(t *testing.T) {
+	which := os.Getenv("KITH_COMPARE")
+	if which == "" {
+		t.Skip("measures for some minutes: KITH_COMPARE is not set")
+	}
+	sizes := []int{2, 16, 128, 1024}
+	if which != "1" {
+		sizes = nil
+		for _, f := range strings.Split(which, ",") {
+			n, err := strconv.Atoi(f)
+			must(t, err)
+			sizes = append(sizes, n)
+		}
+	}
+	for _, pair := range []struct {
+		title  string
+		ours   suite.ID
+		theirs int
+	}{
+		{"classical: suite 1 of both", suite.X25519_AES128GCM_SHA256_Ed25519, 1},
+		{"post-quantum: ML-KEM-768 with X25519, AES-256 and Ed25519 of both; SHA-384 here, SHA-512 in ts-mls's suite 83", suite.MLKEM768X25519_AES256GCM_SHA384_Ed25519, 83},
+	} {
+		s, err := suite.Get(pair.ours)
+		must(t, err)
+		p := start(t, "bench.mjs")
+		var r report
+		for _, n := range sizes {
+			(&comparison{t: t, p: p, r: &r, n: n, name: fmt.Sprint(n), suite: s, theirs: pair.theirs}).run()
+		}
+		t.Logf("%s, %d cores\n%s", pair.title, runtime.NumCPU(), r.String())
+	}
+}
+
+// comparison is one group of each side.
+type comparison struct {
+	t      *testing.T
+	p      *peer
+	r      *report
+	n      int
+	name   string
+	suite  *suite.Suite
+	theirs int
+	one    *world // measured on one core
+	all    *world // measured on all
+}
+
+// measured is what bench.mjs answers, in nanoseconds and bytes.
+type measured struct {
+	Error           string
+	NS              []int64
+	Commit, Process int64
+	Send, Receive   int64
+	Bytes, Welcome  int
+}
+
+func (c *comparison) ask(op string, fields q) measured {
+	c.t.Helper()
+	fields["world"] = c.name
+	var m measured
+	c.p.try(op, fields, &m)
+	if m.Error != "" {
+		c.t.Fatalf("%s: %s", op, m.Error)
+	}
+	return m
+}
+
+// rounds is how often something is measured that has to do with so many members.
+func (c *comparison) rounds() int {
+	return map[int]int{2: 31, 16: 21, 128: 7}[c.n]
+}
+
+// on runs f with so many cores.
+func on(cores int, f func()) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(cores))
+	runtime.GC() // what others left behind is not ours to clean up
+	f()
+}
+
+func (c *comparison) run() {
+	rounds := max(c.rounds(), 3)
+	cores := runtime.NumCPU()
+
+	var times []time.Duration
+	on(1, func() { c.one, times = newWorld(c.t, c.suite, c.n) })
+	var kp sample
+	kp.one = times
+	on(cores, func() { c.all, kp.all = newWorld(c.t, c.suite, c.n) })
+	setup := c.ask("setup", q{"suite": c.theirs, "members": c.n})
+	for _, ns := range setup.NS {
+		kp.theirs = append(kp.theirs, time.Duration(ns))
+	}
+	if c.n > 2 { // cold, in a group of two
+		c.r.add(c.n, "key package", &kp, len(c.one.clients[0].encoded), setup.Bytes)
+	}
+
+	var create sample
+	var size, welcome [2]int
+	for range rounds {
+		on(1, func() { d, n := c.one.create(); create.one = append(create.one, d); size[0] = n })
+		on(cores, func() { d, _ := c.all.create(); create.all = append(create.all, d) })
+		m := c.ask("create", q{})
+		create.their(m.NS[0])
+		size[1], welcome[0], welcome[1] = m.Bytes, len(c.one.welcome), m.Welcome
+	}
+	c.r.add(c.n, "create", &create, size[0], size[1])
+	var join sample
+	for range rounds {
+		on(1, func() { join.one = append(join.one, c.one.join()) })
+		on(cores, func() { join.all = append(join.all, c.all.join()) })
+		join.their(c.ask("join", q{}).NS[0])
+	}
+	c.r.add(c.n, "join; Welcome of all", &join, welcome[0], welcome[1])
+
+	c.turns("", rounds)
+	if c.n > 2 {
+		updates := min(c.n/2, settled)
+		c.one.settle(updates)
+		c.all.settle(updates)
+		c.ask("settle", q{"updates": updates})
+		c.turns(", settled", rounds)
+	}
+	c.messages()
+	c.ask("drop", q{})
+}
+
+// turns measures epochs.
+func (c *comparison) turns(state string, rounds int) {
+	whats := []string{"update", "add", "remove"}
+	commits, processes := map[string]*sample{}, map[string]*sample{}
+	for _, what := range whats {
+		commits[what], processes[what] = new(sample), new(sample)
+	}
+	size, welcome := map[string][2]int{}, [2]int{}
+	for range rounds {
+		for _, what := range whats {
+			var u, v turn
+			on(1, func() { u = c.one.turn(what) })
+			on(runtime.NumCPU(), func() { v = c.all.turn(what) })
+			m := c.ask("turn", q{"what": what})
+			commit, process := commits[what], processes[what]
+			commit.one, process.one = append(commit.one, u.commit), append(process.one, u.process)
+			commit.all, process.all = append(commit.all, v.commit), append(process.all, v.process)
+			commit.their(m.Commit)
+			process.their(m.Process)
+			size[what] = [2]int{u.bytes, m.Bytes}
+			if what == "add" {
+				welcome = [2]int{u.welcome, m.Welcome}
+			}
+		}
+	}
+	for _, what := range whats {
+		c.r.add(c.n, what+state+": commit", commits[what], size[what][0], size[what][1])
+		c.r.add(c.n, what+state+": process", processes[what], 0, 0)
+	}
+	c.r.add(c.n, "add"+state+": Welcome of one", nil, welcome[0], welcome[1])
+}
+
+// messages measures application messages of 256 bytes, without padding.
+func (c *comparison) messages() {
+	const count, size, rounds = 100, 256, 7
+	var send, receive sample
+	var bytes [2]int
+	for range rounds {
+		on(1, func() {
+			s, r, n := c.one.messages(count, size)
+			send.one, receive.one, bytes[0] = append(send.one, s/count), append(receive.one, r/count), n
+		})
+		on(runtime.NumCPU(), func() {
+			s, r, _ := c.all.messages(count, size)
+			send.all, receive.all = append(send.all, s/count), append(receive.all, r/count)
+		})
+		m := c.ask("messages", q{"count": count, "size": size})
+		send.their(m.Send / count)
+		receive.their(m.Receive / count)
+		bytes[1] = m.Bytes
+	}
+	c.r.add(c.n, "send 256 bytes", &send, bytes[0], bytes[1])
+	c.r.add(c.n, "receive 256 bytes", &receive, 0, 0)
+}
+
+// sample is one operation, measured again and again.
+type sample struct{ one, all, theirs []time.Duration }
+
+func (s *sample) their(ns int64) { s.theirs = append(s.theirs, time.Duration(ns)) }
+
+func median[T cmp.Ordered](all []T) T {
+	sorted := slices.Sorted(slices.Values(all))
+	return sorted[len(sorted)/2]
+}
+
+// report is a table in Markdown.
+type report struct {
+	lines []string
+	least float64
+}
+
+func (r *report) add(n int, what string, s *sample, ours, theirs int) {
+	bytes := [2]string{"", ""}
+	if ours > 0 {
+		bytes = [2]string{strconv.Itoa(ours), strconv.Itoa(theirs)}
+	}
+	if s == nil {
+		r.lines = append(r.lines, fmt.Sprintf("| %d | %s | | | | | %s | %s |", n, what, bytes[0], bytes[1]))
+		return
+	}
+	one, all, other := median(s.one), median(s.all), median(s.theirs)
+	ratio := float64(other) / float64(one)
+	if r.least == 0 || ratio < r.least {
+		r.least = ratio
+	}
+	r.lines = append(r.lines, fmt.Sprintf("| %d | %s | %s | %s | %s | %.1f | %s | %s |", n, what, short(one), short(all), short(other), ratio, bytes[0], bytes[1]))
+}
+
+// short is a duration in three digits.
+func short(d time.Duration) string {
+	us := float64(d) / 1e3
+	switch {
+	case us < 1e3:
+		return fmt.Sprintf("%.3g µs", us)
+	case us < 1e6:
+		return fmt.Sprintf("%.3g ms", us/1e3)
+	}
+	return fmt.Sprintf("%.3g s", us/1e6)
+}
+
+func (r *report) String() string {
+	return "| members | operation | here, one core | all cores | ts-mls | × | bytes here | bytes ts-mls |\n|--:|---|--:|--:|--:|--:|--:|--:|\n" +
+		strings.Join(r.lines, "\n") + fmt.Sprintf("\nthe least quotient is %.1f", r.least)
+}
