@@ -53,8 +53,7 @@ func (a AppAck) Contains(sender, generation uint32) bool {
 }
 
 // Received collects the messages of one epoch, as few ranges as there are gaps. It
-// must not be copied once it is in use.
-// Its zero value is empty.
+// must not be copied once it is in use. Its zero value is empty.
 type Received struct {
 	// by sender: sorted, neither overlapping nor adjacent. A sender's next message
 	// is nearly always at the end.
