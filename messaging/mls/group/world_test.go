@@ -94,6 +94,11 @@ func (c *peer) newSigner() suite.Signer {
 	return signer
 }
 
+// forget makes a name one that the Authenticator does not know.
+func (w *world) forget(name string) {
+	maps.DeleteFunc(w.known, func(known string, _ bool) bool { return strings.HasPrefix(known, name+"\x00") })
+}
+
 func (w *world) clients(names string) []*peer {
 	var out []*peer
 	for name := range strings.FieldsSeq(names) {
