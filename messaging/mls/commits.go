@@ -247,9 +247,6 @@ func (g *Group) Discard() error {
 		// Nobody has seen a message of ours under the keys of this state.
 		err := g.rec.remove(Batch{})
 		g.drop()
-		if err == nil {
-			g.client.forgetHandle(g)
-		}
 		return err
 	case g.join != nil:
 		g.join.state.Erase()

@@ -113,7 +113,7 @@ func (c *Client) load(id []byte, all map[string][]byte, prefix string) (*group.S
 	}
 	cfg, err := c.config(name.suite)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w: %x: %w", ErrCorrupt, id, err)
 	}
 	s, err := group.Load(cfg, under(all, prefix))
 	if err != nil {

@@ -124,12 +124,3 @@ func (g *Group) joined(staged *Staged) (Event, error) {
 	me := member(g.state.Me(), g.state.Member(g.state.Me()))
 	return &Changed{Epoch: g.state.Epoch(), Committer: me, External: true, Own: staged, Added: []Member{me}}, nil
 }
-
-// forgetHandle makes the next use of a group's identifier begin with a new handle.
-func (c *Client) forgetHandle(g *Group) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.open[string(g.id)] == g {
-		delete(c.open, string(g.id))
-	}
-}

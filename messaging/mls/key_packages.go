@@ -1,6 +1,7 @@
 package mls
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -80,11 +81,14 @@ func (c *Client) RevokeKeyPackages() (int, error) {
 func (c *Client) dropPackages(which func(*keyPackage) bool) (int, error) {
 	c.packs.Lock()
 	defer c.packs.Unlock()
-	all, err := c.keyPackages()
+	all, damaged, err := c.keyPackages()
 	if err != nil {
 		return 0, err
 	}
 	var b Batch
+	for _, key := range damaged { // of no use to anybody
+		b.Write = append(b.Write, Record{Key: key})
+	}
 	for _, kp := range all {
 		if which(kp) {
 			b.Write = append(b.Write, Record{Key: kp.stored.Key})
@@ -153,23 +157,24 @@ func (c *Client) readPackage(key string) (*keyPackage, error) {
 	return kp, nil
 }
 
-// keyPackages reads all KeyPackages.
-func (c *Client) keyPackages() ([]*keyPackage, error) {
+// keyPackages reads all KeyPackages, and names those that cannot be read.
+func (c *Client) keyPackages() (all []*keyPackage, damaged []string, err error) {
 	keys, err := c.cfg.Store.List(packages)
 	if err != nil {
-		return nil, storeError("listing KeyPackages", err)
+		return nil, nil, storeError("listing KeyPackages", err)
 	}
-	all := make([]*keyPackage, 0, len(keys))
 	for _, key := range keys {
 		kp, err := c.readPackage(key)
-		if err != nil {
-			return nil, err
-		}
-		if kp != nil {
+		switch {
+		case errors.Is(err, ErrCorrupt):
+			damaged = append(damaged, key)
+		case err != nil:
+			return nil, nil, err
+		case kp != nil:
 			all = append(all, kp)
 		}
 	}
-	return all, nil
+	return all, damaged, nil
 }
 
 // keyPackageFor returns the KeyPackage of ours that a Welcome was made for.

@@ -58,9 +58,12 @@ func Restore(cfg Config) (*Client, error) {
 		b.Expect = append(b.Expect, part.Expect...)
 		b.Write = append(b.Write, part.Write...)
 	}
-	packs, err := c.keyPackages()
+	packs, damaged, err := c.keyPackages()
 	if err != nil {
 		return nil, err
+	}
+	for _, key := range damaged {
+		b.Write = append(b.Write, Record{Key: key})
 	}
 	for _, kp := range packs {
 		kp.restored = true
