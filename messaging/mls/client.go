@@ -32,6 +32,11 @@ type Config struct {
 	Rand          io.Reader        // crypto/rand.Reader
 	Now           func() time.Time // time.Now
 
+	// Keep returns what the application wants stored together with an event, in the
+	// same batch: the plaintext of a message, whose key is gone once it is received,
+	// is then neither lost in a crash nor stored without having been received. Keys
+	// begin with "app/". The group must not be used in it. nil: nothing.
+	Keep func(groupID []byte, e Event) []Record
 	// Policy says who may change what; nil: every member everything.
 	Policy group.Policy
 	// Components has the application's code behind its data in groups.
@@ -227,12 +232,12 @@ func (c *Client) Create(id []byte, extensions tree.Extensions) (*Group, error) {
 	if err != nil {
 		return nil, err
 	}
-	return c.found(s, Batch{}, false)
+	return c.found(s, false, Batch{})
 }
 
-// found stores a group that is new to us, together with what also belongs to the
-// change, and returns its handle.
-func (c *Client) found(s *group.State, also Batch, restored bool) (*Group, error) {
+// found stores a group that is new to us, with more records of it and with what also
+// belongs to the change, and returns its handle.
+func (c *Client) found(s *group.State, restored bool, also Batch, more ...Record) (*Group, error) {
 	g := c.handle(s.GroupID())
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -245,6 +250,7 @@ func (c *Client) found(s *group.State, also Batch, restored bool) (*Group, error
 		return nil, fmt.Errorf("%w: %x", ErrMember, g.id)
 	}
 	changes := append(prefixed(stateRecords, s.Changes()), Record{idRecord, syntax.Marshal(&groupID{s.Suite().ID(), g.id})})
+	changes = append(changes, more...)
 	if err := rec.apply(changes, restored, also); err != nil {
 		s.Erase()
 		return nil, err
@@ -298,7 +304,7 @@ func (c *Client) Join(welcome, ratchetTree []byte) (*Group, error) {
 	if !kp.lastResort {
 		also.Write = append(also.Write, Record{Key: kp.stored.Key})
 	}
-	return c.found(s, also, kp.restored)
+	return c.found(s, kp.restored, also)
 }
 
 // present reports whether there is a group in the store.

@@ -211,6 +211,10 @@ func (g *Group) confirm() (event Event, err error) {
 		}
 		changed := g.changed(e, before)
 		changed.Own = staged
+		over := over(changed, e)
+		if err := g.happened(over); err != nil {
+			return err
+		}
 		extra := g.healsChange(false)
 		if staged.Welcome != nil {
 			extra = append(extra, Record{acceptedRecord, syntax.Marshal(staged)})
@@ -222,7 +226,7 @@ func (g *Group) confirm() (event Event, err error) {
 		if staged.Welcome != nil {
 			g.last = staged
 		}
-		event = over(changed, e)
+		event = over
 		return nil
 	})
 	if err != nil {

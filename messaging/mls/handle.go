@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/kith-kt/kith/messaging/mls/group"
@@ -29,6 +30,7 @@ type Group struct {
 	join  *joining     // our external Commit that is not accepted
 	last  *Staged      // our Commit that was accepted last, if its Welcome is kept
 	heals bool         // the Commit that waits ends the restored mode
+	keep  []Record     // what the application wants stored with the next change
 	gone  error        // why the group is over for this handle: it is not in the store
 }
 
@@ -41,6 +43,10 @@ const (
 	acceptedRecord = "accepted" // the last Commit of ours that was accepted, while it has a Welcome
 	healsRecord    = "heals"    // there if the Commit that waits was made since Restore
 )
+
+// appRecords is where in the store the application's own records are, those of
+// Config.Keep.
+const appRecords = "app/"
 
 var errFormat = errors.New("format of another version")
 
@@ -134,7 +140,7 @@ func (g *Group) drop() {
 	if g.join != nil && g.join.state != nil {
 		g.join.state.Erase()
 	}
-	g.rec, g.state, g.join, g.last, g.heals = nil, nil, nil, nil, false
+	g.rec, g.state, g.join, g.last, g.heals, g.keep = nil, nil, nil, nil, false, nil
 }
 
 // member is ready for what only members can do.
@@ -152,12 +158,31 @@ func (g *Group) member() error {
 // left in memory.
 func (g *Group) store(restored bool, extra ...Record) error {
 	changes := append(prefixed(stateRecords, g.state.Changes()), extra...)
-	if len(changes) == 0 && restored == g.rec.restored {
+	if len(changes) == 0 && len(g.keep) == 0 && restored == g.rec.restored {
 		return nil
 	}
-	if err := g.rec.apply(changes, restored, Batch{}); err != nil {
+	if err := g.rec.apply(changes, restored, Batch{Write: g.keep}); err != nil {
 		g.drop()
 		return err
+	}
+	g.keep = nil
+	return nil
+}
+
+// happened asks the application what it wants stored with an event. After an error
+// nothing is left in memory.
+func (g *Group) happened(e Event) error {
+	if g.client.cfg.Keep == nil {
+		return nil
+	}
+	g.keep = g.client.cfg.Keep(g.ID(), e)
+	seen := map[string]bool{}
+	for _, r := range g.keep {
+		if !strings.HasPrefix(r.Key, appRecords) || seen[r.Key] {
+			g.drop()
+			return fmt.Errorf("%w: Keep: key %q", ErrConfig, r.Key)
+		}
+		seen[r.Key] = true
 	}
 	return nil
 }
@@ -209,7 +234,7 @@ func (g *Group) lastEpoch() uint64 {
 // remove deletes the group, with a note of its last epoch.
 func (g *Group) remove(epoch uint64) error {
 	note := Record{leftKey(g.id), syntax.Marshal(&leftNote{epoch})}
-	err := g.rec.remove(Batch{Write: []Record{note}})
+	err := g.rec.remove(Batch{Write: append([]Record{note}, g.keep...)})
 	g.drop()
 	return err
 }

@@ -115,12 +115,20 @@ func (g *Group) joined(staged *Staged) (Event, error) {
 	for name, value := range changes {
 		list = append(list, Record{name, value})
 	}
-	if err := rec.apply(list, rec.restored && !heals, Batch{}); err != nil {
+	s, err := g.client.load(g.id, all, joiningRecords)
+	if err != nil {
 		return nil, err
 	}
-	if err := g.ready(); err != nil {
+	me := member(s.Me(), s.Member(s.Me()))
+	event := &Changed{Epoch: s.Epoch(), Committer: me, External: true, Own: staged, Added: []Member{me}}
+	s.Erase() // read again when it is used
+	if err := g.happened(event); err != nil {
 		return nil, err
 	}
-	me := member(g.state.Me(), g.state.Member(g.state.Me()))
-	return &Changed{Epoch: g.state.Epoch(), Committer: me, External: true, Own: staged, Added: []Member{me}}, nil
+	also := Batch{Write: g.keep}
+	g.keep = nil
+	if err := rec.apply(list, rec.restored && !heals, also); err != nil {
+		return nil, err
+	}
+	return event, nil
 }

@@ -68,30 +68,40 @@ func (g *Group) Receive(message []byte) (event Event, err error) {
 func (g *Group) received(e group.Event, before *group.View, lost *Staged) (Event, error) {
 	switch e := e.(type) {
 	case *group.Application:
-		return &Message{
+		m := &Message{
 			Sender:     member(e.Sender, e.Leaf),
 			Epoch:      e.Epoch,
 			Generation: e.Generation,
 			Plaintext:  e.Data,
 			AAD:        e.AAD,
-		}, nil
+		}
+		return m, g.happened(m)
 	case *group.Proposed:
-		return &Proposed{Proposal: e.Proposal, Sender: e.Sender, AAD: e.AAD}, nil
+		p := &Proposed{Proposal: e.Proposal, Sender: e.Sender, AAD: e.AAD}
+		return p, g.happened(p)
 	case *group.Committed:
 		changed := g.changed(e, before)
 		changed.Lost = lost
 		if e.Removed {
+			out := &Removed{Epoch: e.Epoch, Committer: changed.Committer, Lost: lost, AAD: e.AAD}
+			if err := g.happened(out); err != nil {
+				return nil, err
+			}
 			if err := g.remove(before.Epoch); err != nil {
 				return nil, err
 			}
 			g.gone = ErrRemoved
-			return &Removed{Epoch: e.Epoch, Committer: changed.Committer, Lost: lost, AAD: e.AAD}, nil
+			return out, nil
+		}
+		event := over(changed, e)
+		if err := g.happened(event); err != nil {
+			return nil, err
 		}
 		if err := g.store(g.rec.restored, g.healsChange(false)...); err != nil {
 			return nil, err
 		}
 		g.heals = false
-		return over(changed, e), nil
+		return event, nil
 	}
 	panic(fmt.Sprintf("mls: event %T", e))
 }
