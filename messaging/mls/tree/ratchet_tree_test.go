@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"slices"
 	"testing"
 
@@ -206,6 +207,36 @@ func TestRandomHistories(t *testing.T) {
 			t.Fatal("read back differently")
 		}
 	})
+}
+
+// A group of a few hundred members, compared from time to time. With KITH_SOAK set
+// it takes minutes.
+func TestLongHistory(t *testing.T) {
+	t.Parallel()
+	steps, seeds := 300, 1
+	if os.Getenv("KITH_SOAK") != "" {
+		steps, seeds = 2000, 10
+	}
+	for seed := range seeds {
+		p, rand := newPair(mustSuite(t, x25519)), mlstest.Rand(uint64(seed))
+		for k := range steps {
+			var b [8]byte
+			if _, err := io.ReadFull(rand, b[:]); err != nil {
+				t.Fatal(err)
+			}
+			if err := p.step(binary.BigEndian.Uint32(b[:]), binary.BigEndian.Uint32(b[4:])); err != nil {
+				t.Fatalf("seed %d, step %d: %v", seed, k, err)
+			}
+			if k%100 == 99 {
+				if err := p.compare(); err != nil {
+					t.Fatalf("seed %d, step %d: %v", seed, k, err)
+				}
+				if err := errors.Join(p.fast.validateUnmergedLeaves(), p.fast.validateParentHashes(), p.fast.validateKeys()); err != nil {
+					t.Fatalf("seed %d, step %d: %v", seed, k, err)
+				}
+			}
+		}
+	}
 }
 
 // The tree hashes of 5,000 steps through one long history, as one constant.
