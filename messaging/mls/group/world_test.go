@@ -236,9 +236,12 @@ func (w *world) propose(by *peer, clients []*peer, p message.Proposal) {
 	w.tell(by, clients, msg)
 }
 
-// tell gives a message to all members but one.
+// tell gives a message to all members but one; nil: to all.
 func (w *world) tell(by *peer, clients []*peer, msg []byte) []Event {
 	w.t.Helper()
+	if by == nil {
+		by = &peer{name: "somebody"}
+	}
 	var events []Event
 	for _, c := range members(clients) {
 		if c == by {
