@@ -27,12 +27,13 @@ func (d *draft) welcome(next *epoch, signer suite.Signer, t *transition, path *t
 	}
 	w.Secrets = make([]message.EncryptedGroupSecrets, len(t.added))
 	errs := make([]error, len(t.added))
+	sealer := w.Sealer(s)
 	parallel(len(t.added), func(i int) {
 		g := &message.GroupSecrets{JoinerSecret: secrets.Joiner, PSKs: psks}
 		if path != nil {
 			g.PathSecret = path.PathSecret(t.added[i])
 		}
-		w.Secrets[i], errs[i] = message.SealGroupSecrets(s, t.list.adds[i].KeyPackage, g, w.EncryptedGroupInfo)
+		w.Secrets[i], errs[i] = message.SealGroupSecrets(s, t.list.adds[i].KeyPackage, g, sealer)
 	})
 	for _, err := range errs {
 		if err != nil {

@@ -67,17 +67,22 @@ func NewWelcome(s *suite.Suite, welcomeSecret []byte, info *GroupInfo) *Welcome 
 	}
 }
 
-// SealGroupSecrets encrypts secrets for the owner of a KeyPackage. encryptedInfo
-// is the EncryptedGroupInfo of the Welcome that the result goes into. It is safe
-// to call from several goroutines at once. The KEM's randomness is the standard
-// library's own.
-func SealGroupSecrets(s *suite.Suite, kp *KeyPackage, secrets *GroupSecrets, encryptedInfo []byte) (EncryptedGroupSecrets, error) {
+// Sealer returns what SealGroupSecrets encrypts for this Welcome with: the context
+// of each encryption is the whole EncryptedGroupInfo, which is hashed once.
+func (m *Welcome) Sealer(s *suite.Suite) *suite.Sealer {
+	return s.Sealer("Welcome", m.EncryptedGroupInfo)
+}
+
+// SealGroupSecrets encrypts secrets for the owner of a KeyPackage. sealer is that of
+// the Welcome that the result goes into. It is safe to call from several
+// goroutines at once. The KEM's randomness is the system's.
+func SealGroupSecrets(s *suite.Suite, kp *KeyPackage, secrets *GroupSecrets, sealer *suite.Sealer) (EncryptedGroupSecrets, error) {
 	if kp.CipherSuite != s.ID() {
 		return EncryptedGroupSecrets{}, fmt.Errorf("Welcome: %w: %v, not %v", ErrSuite, kp.CipherSuite, s.ID())
 	}
 	plaintext := syntax.Marshal(secrets)
 	defer clear(plaintext)
-	c, err := s.EncryptWithLabel(kp.InitKey, "Welcome", encryptedInfo, plaintext)
+	c, err := sealer.Seal(kp.InitKey, plaintext)
 	if err != nil {
 		return EncryptedGroupSecrets{}, fmt.Errorf("Welcome: %w", err)
 	}
@@ -86,7 +91,7 @@ func SealGroupSecrets(s *suite.Suite, kp *KeyPackage, secrets *GroupSecrets, enc
 
 // Add encrypts secrets for the owner of a KeyPackage and adds them to the Welcome.
 func (m *Welcome) Add(s *suite.Suite, kp *KeyPackage, secrets *GroupSecrets) error {
-	e, err := SealGroupSecrets(s, kp, secrets, m.EncryptedGroupInfo)
+	e, err := SealGroupSecrets(s, kp, secrets, m.Sealer(s))
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,187 @@
+package suite
+
+import (
+	"crypto/ecdh"
+	"crypto/hpke"
+	"crypto/mlkem"
+	"crypto/sha3"
+	"encoding/binary"
+	"fmt"
+	"slices"
+
+	circl "github.com/cloudflare/circl/hpke"
+)
+
+// Sealer encrypts to many public keys for one purpose and context. What it makes is
+// what [Suite.EncryptWithLabel] makes; but what does not depend on the key is done
+// once. In a Welcome that matters: its context is the whole group's tree, and HPKE
+// hashes it for each new member, so that adding n members would cost n² hashing.
+//
+// The implementations of HPKE at hand keep that hash to themselves. So a Sealer is
+// RFC 9180's SetupBaseS and Seal with "info_hash" computed before ("Creating the
+// Encryption Context" (5.1)), on top of the standard library's and circl's key
+// exchanges. It only encrypts: those who open use the other implementation, which
+// is also what the tests compare it with.
+//
+// A Sealer may be used concurrently.
+type Sealer struct {
+	suite   *Suite
+	kem     encapsulator
+	id      []byte // suite_id
+	context []byte // key_schedule_context
+}
+
+// encapsulator is the sender's half of a KEM.
+type encapsulator interface {
+	ids() (kem, kdf, aead uint16)
+	encapsulate(hash hashAlg, pub []byte) (shared, enc []byte, err error)
+}
+
+// Sealer returns the Sealer of a label and a context, which is not kept.
+func (s *Suite) Sealer(label string, context []byte) *Sealer {
+	kem := s.kem.(encapsulator)
+	kemID, kdfID, aeadID := kem.ids()
+	id := binary.BigEndian.AppendUint16([]byte("HPKE"), kemID)
+	id = binary.BigEndian.AppendUint16(binary.BigEndian.AppendUint16(id, kdfID), aeadID)
+	e := &Sealer{suite: s, kem: kem, id: id, context: []byte{0}} // mode_base
+	e.context = append(e.context, s.hash.labeledExtract(id, nil, "psk_id_hash", nil)...)
+	e.context = append(e.context, s.hash.labeledExtract(id, nil, "info_hash", encryptContext(label, context))...)
+	return e
+}
+
+// Seal encrypts plaintext to pub. It draws randomness from the system. The error is
+// ErrKey.
+func (e *Sealer) Seal(pub, plaintext []byte) (Ciphertext, error) {
+	hash, aead := e.suite.hash, e.suite.aead
+	shared, enc, err := e.kem.encapsulate(hash, pub)
+	if err != nil {
+		return Ciphertext{}, err
+	}
+	secret := hash.labeledExtract(e.id, shared, "secret", nil)
+	key := hash.labeledExpand(e.id, secret, "key", e.context, aead.keySize())
+	nonce := hash.labeledExpand(e.id, secret, "base_nonce", e.context, nonceSize) // of message 0
+	defer clear(shared)
+	defer clear(secret)
+	defer clear(key)
+	return Ciphertext{KEMOutput: enc, Ciphertext: aead.open(key).Seal(nil, nonce, plaintext, nil)}, nil
+}
+
+// labeledExtract and labeledExpand are those of RFC 9180, "Cryptographic
+// Dependencies" (4), with HKDF over this hash.
+func (a hashAlg) labeledExtract(id, salt []byte, label string, ikm []byte) []byte {
+	msg := make([]byte, 0, len(hpkeVersion)+len(id)+len(label)+len(ikm))
+	msg = append(append(append(append(msg, hpkeVersion...), id...), label...), ikm...)
+	defer clear(msg)
+	return a.mac(nil, salt, msg)
+}
+
+func (a hashAlg) labeledExpand(id, prk []byte, label string, info []byte, n int) []byte {
+	msg := make([]byte, 0, 2+len(hpkeVersion)+len(id)+len(label)+len(info)+1)
+	msg = append(append(binary.BigEndian.AppendUint16(msg, uint16(n)), hpkeVersion...), id...)
+	return a.expand(prk, append(append(msg, label...), info...), n)
+}
+
+const hpkeVersion = "HPKE-v1"
+
+func (k *standardKEM) ids() (kem, kdf, aead uint16) { return k.kem.ID(), k.kdf.ID(), k.aead.ID() }
+
+func (k *standardKEM) encapsulate(hash hashAlg, pub []byte) (shared, enc []byte, err error) {
+	if err := k.check(pub); err != nil {
+		return nil, nil, err
+	}
+	if k.kem.ID() == kemMLKEM768X25519 {
+		shared, enc, err = encapsulateHybrid(pub)
+	} else {
+		shared, enc, err = k.encapsulateDH(hash, pub)
+	}
+	if err != nil {
+		return nil, nil, fmt.Errorf("%w: HPKE encapsulation: %w", ErrKey, err)
+	}
+	return shared, enc, nil
+}
+
+// curves are the groups of the DHKEMs, by their number in HPKE.
+var curves = map[uint16]ecdh.Curve{
+	hpke.DHKEM(ecdh.X25519()).ID(): ecdh.X25519(),
+	hpke.DHKEM(ecdh.P256()).ID():   ecdh.P256(),
+	hpke.DHKEM(ecdh.P384()).ID():   ecdh.P384(),
+	hpke.DHKEM(ecdh.P521()).ID():   ecdh.P521(),
+}
+
+// exchange returns the secret between a fresh key and pub, and the fresh public key.
+func exchange(curve ecdh.Curve, pub []byte) (dh, enc []byte, err error) {
+	theirs, err := curve.NewPublicKey(pub)
+	if err != nil {
+		return nil, nil, err
+	}
+	// Of the system's randomness, as in NewSender of crypto/hpke.
+	fresh, err := hpke.DHKEM(curve).GenerateKey()
+	if err != nil {
+		return nil, nil, err
+	}
+	priv, err := fresh.Bytes()
+	if err != nil {
+		return nil, nil, err
+	}
+	defer clear(priv)
+	key, err := curve.NewPrivateKey(priv)
+	if err != nil {
+		return nil, nil, err
+	}
+	if dh, err = key.ECDH(theirs); err != nil {
+		return nil, nil, err
+	}
+	return dh, key.PublicKey().Bytes(), nil
+}
+
+// encapsulateDH is Encap of RFC 9180, "DH-Based KEM (DHKEM)" (4.1). The KDF of the
+// KEM is in all suites that of HPKE.
+func (k *standardKEM) encapsulateDH(hash hashAlg, pub []byte) (shared, enc []byte, err error) {
+	dh, enc, err := exchange(curves[k.kem.ID()], pub)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer clear(dh)
+	id := binary.BigEndian.AppendUint16([]byte("KEM"), k.kem.ID())
+	prk := hash.labeledExtract(id, nil, "eae_prk", dh)
+	defer clear(prk)
+	return hash.labeledExpand(id, prk, "shared_secret", slices.Concat(enc, pub), hash.size()), enc, nil
+}
+
+// encapsulateHybrid is Encap of MLKEM768-X25519 (draft-irtf-cfrg-concrete-hybrid-kems;
+// the same as X-Wing's).
+func encapsulateHybrid(pub []byte) (shared, enc []byte, err error) {
+	pq, err := mlkem.NewEncapsulationKey768(pub[:mlkem.EncapsulationKeySize768])
+	if err != nil {
+		return nil, nil, err
+	}
+	pubT := pub[mlkem.EncapsulationKeySize768:]
+	ssT, ctT, err := exchange(ecdh.X25519(), pubT)
+	if err != nil {
+		return nil, nil, err
+	}
+	ssPQ, ctPQ := pq.Encapsulate()
+	defer clear(ssT)
+	defer clear(ssPQ)
+	h := sha3.New256()
+	for _, part := range [][]byte{ssPQ, ssT, ctT, pubT, []byte(`\.//^\`)} {
+		h.Write(part)
+	}
+	return h.Sum(nil), slices.Concat(ctPQ, ctT), nil
+}
+
+func (k *x448KEM) ids() (kem, kdf, aead uint16) {
+	return kemX448, uint16(circl.KDF_HKDF_SHA512), uint16(k.aead)
+}
+
+func (k *x448KEM) encapsulate(_ hashAlg, pub []byte) (shared, enc []byte, err error) {
+	p, err := k.publicKey(pub)
+	if err != nil {
+		return nil, nil, err
+	}
+	enc, shared, err = circl.KEM_X448_HKDF_SHA512.Scheme().Encapsulate(p)
+	if err != nil {
+		return nil, nil, fmt.Errorf("%w: HPKE encapsulation: %w", ErrKey, err)
+	}
+	return shared, enc, nil
+}
