@@ -47,6 +47,7 @@ type ratchet struct {
 	secret []byte // ratchet_secret of generation next; nil if that is 2^32
 	next   uint64 // the first generation not derived yet, [0, 2^32]
 	unused []unusedKey
+	lost   []Span // generations below next that nobody used and whose keys are gone
 }
 
 // unusedKey is a key that was passed over. A ratchet's are in ascending order,
@@ -127,12 +128,17 @@ func (r *ratchet) use(s *suite.Suite, generation uint32, secrets [][]byte) {
 	}
 	clear(r.secret)
 	r.secret = nil
+	skipped := r.next
 	r.next = uint64(generation) + 1
 	if r.next < generations {
 		r.secret = s.DeriveTreeSecret(last, "secret", generation, s.HashSize())
 	}
 	clear(last)
 	r.expire()
+	// What is further back than Window was never a key.
+	if kept := uint64(generation) - uint64(len(passed)); skipped < kept {
+		r.lose(uint32(skipped), uint32(kept-1))
+	}
 }
 
 // expire erases the unused keys that Window has left behind.
@@ -140,6 +146,7 @@ func (r *ratchet) expire() {
 	n := 0
 	for n < len(r.unused) && uint64(r.unused[n].generation)+Window < r.next {
 		r.unused[n].key.Erase()
+		r.lose(r.unused[n].generation, r.unused[n].generation)
 		n++
 	}
 	r.unused = slices.Delete(r.unused, 0, n)

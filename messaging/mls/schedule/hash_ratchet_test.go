@@ -127,6 +127,14 @@ func TestWindowBoundsWhatIsKept(t *testing.T) {
 	}
 }
 
+// Nor does a message that is not yet known to be genuine hold more than that.
+func TestWindowBoundsWhatIsPassedOver(t *testing.T) {
+	_, keys, _ := newTree(t, 2)
+	if n := schedule.Held(peek(t, keys, 1, schedule.Application, schedule.MaxForward)); n != schedule.Window {
+		t.Errorf("%d ratchet secrets held, want %d", n, schedule.Window)
+	}
+}
+
 // record writes a leaf record whose ratchets are both as given.
 func record(leaf tree.LeafIndex, next uint64, secret []byte, unused ...uint32) []byte {
 	var w syntax.Writer
@@ -136,9 +144,10 @@ func record(leaf tree.LeafIndex, next uint64, secret []byte, unused ...uint32) [
 		w.Vector(secret)
 		syntax.WriteList(&w, unused, func(w *syntax.Writer, g uint32) {
 			w.Uint32(g)
-			w.Vector(make([]byte, 16))
-			w.Vector(make([]byte, 12))
+			w.Vector(bytes.Repeat([]byte{0xee}, 16))
+			w.Vector(bytes.Repeat([]byte{0xee}, 12))
 		})
+		w.Vector(nil) // nothing was lost
 	}
 	return w.Bytes()
 }

@@ -63,7 +63,7 @@ func (t *SecretTree) LeafRecord(leaf tree.LeafIndex) []byte {
 	ratchets := t.leaves[leaf]
 	size := 4
 	for i := range ratchets {
-		size += 20 + t.suite.HashSize() + len(ratchets[i].unused)*(6+t.suite.KeySize()+t.suite.NonceSize())
+		size += 24 + 8*len(ratchets[i].lost) + t.suite.HashSize() + len(ratchets[i].unused)*(6+t.suite.KeySize()+t.suite.NonceSize())
 	}
 	w := syntax.NewWriter(make([]byte, 0, size))
 	w.Uint32(uint32(leaf))
@@ -80,6 +80,10 @@ func (r *ratchet) marshal(w *syntax.Writer) {
 		w.Uint32(k.generation)
 		w.Vector(k.key.Key)
 		w.Vector(k.key.Nonce)
+	})
+	syntax.WriteList(w, r.lost, func(w *syntax.Writer, l Span) {
+		w.Uint32(l.First)
+		w.Uint32(l.Last)
 	})
 }
 
@@ -99,7 +103,7 @@ func RestoreSecretTree(s *suite.Suite, interior []byte, load func(tree.LeafIndex
 		leaves:    make(map[tree.LeafIndex]*leafRatchets),
 		load:      load,
 	}
-	if r.Err() == nil && (t.leafCount == 0 || t.leafCount > 1<<31 || t.leafCount != fullWidth(t.leafCount)) {
+	if r.Err() == nil && t.leafCount != fullWidth(t.leafCount) {
 		r.Fail(errBadRecord)
 	}
 	end := uint64(0) // first node index that no subtree so far covers
@@ -175,4 +179,16 @@ func (r *ratchet) unmarshal(s *suite.Suite, in *syntax.Reader) {
 		k.key = k.key.clone()
 		return k
 	})
+	least = 0
+	r.lost = syntax.ReadList(in, func(in *syntax.Reader) Span {
+		l := Span{in.Uint32(), in.Uint32()}
+		if in.Err() == nil && (uint64(l.First) < least || l.Last < l.First || uint64(l.Last) >= r.next) {
+			in.Fail(errBadRecord)
+		}
+		least = uint64(l.Last) + 2
+		return l
+	})
+	if len(r.lost) > maxLost {
+		in.Fail(errBadRecord)
+	}
 }
