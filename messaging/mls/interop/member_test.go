@@ -38,6 +38,9 @@ type member interface {
 	state() state
 }
 
+// groupID is that of the groups in which PSKs of epochs are used.
+const groupID = "group"
+
 // change is what a proposal proposes, or a commit has by value.
 type change struct {
 	add        [][]byte // key packages

@@ -145,7 +145,7 @@ func (m *ours) proposals(c change) (all []message.Proposal) {
 	}
 	if c.epochPSK != nil {
 		all = append(all, &message.PreSharedKey{PSK: schedule.PreSharedKeyID{
-			Type: schedule.ResumptionPSK, Usage: schedule.UsageApplication, GroupID: m.group.GroupID(), Epoch: *c.epochPSK,
+			Type: schedule.ResumptionPSK, Usage: schedule.UsageApplication, GroupID: []byte(groupID), Epoch: *c.epochPSK,
 		}})
 	}
 	return all

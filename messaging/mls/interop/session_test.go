@@ -44,7 +44,7 @@ func session(t *testing.T, a, b func(name string) member, public bool) {
 	inside := change{public: public, treeInside: true}
 
 	a1, b1 := a("a1"), b("b1")
-	a1.create([]byte("group"))
+	a1.create([]byte(groupID))
 	adds(t, inside, b1, a1)
 
 	// Who joined adds, with the tree beside the Welcome.
