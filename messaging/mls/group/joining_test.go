@@ -144,7 +144,9 @@ func TestCreateRejects_11(t *testing.T) {
 		change func(c *peer, leaf *LeafOptions, o *CreateOptions)
 		want   error
 	}{
-		"two extensions of one type (13.4)": {func(_ *peer, _ *LeafOptions, o *CreateOptions) { o.Extensions = tree.Extensions{requiresUnknown, requiresUnknown} }, ErrConfig},
+		"two extensions of one type (13.4)": {func(_ *peer, _ *LeafOptions, o *CreateOptions) {
+			o.Extensions = tree.Extensions{requiresUnknown, requiresUnknown}
+		}, ErrConfig},
 		"required capability that we lack (11.1)": {func(_ *peer, _ *LeafOptions, o *CreateOptions) {
 			o.Extensions = tree.Extensions{requiresUnknown}
 		}, tree.ErrUnsupported},
