@@ -97,6 +97,11 @@ func NewKeyPackage(cfg Config, o KeyPackageOptions) (*KeyPackage, error) {
 	if err != nil {
 		return nil, err
 	}
+	// Nor one whose lifetime is longer than our own members would take.
+	if err := tree.ValidateLeaf(cfg.Suite, public.LeafNode, tree.InKeyPackage, 0, nil, cfg.leafRules(nil, nil, false)); err != nil {
+		private.Erase()
+		return nil, err
+	}
 	return &KeyPackage{public, private}, nil
 }
 
