@@ -137,6 +137,11 @@ func TestWindowBoundsWhatIsPassedOver(t *testing.T) {
 
 // record writes a leaf record whose ratchets are both as given.
 func record(leaf tree.LeafIndex, next uint64, secret []byte, unused ...uint32) []byte {
+	return recordOf(leaf, next, secret, 16, 12, unused...)
+}
+
+// recordOf is record with keys and nonces of any size.
+func recordOf(leaf tree.LeafIndex, next uint64, secret []byte, key, nonce int, unused ...uint32) []byte {
 	var w syntax.Writer
 	w.Uint32(uint32(leaf))
 	for range 2 {
@@ -144,8 +149,8 @@ func record(leaf tree.LeafIndex, next uint64, secret []byte, unused ...uint32) [
 		w.Vector(secret)
 		syntax.WriteList(&w, unused, func(w *syntax.Writer, g uint32) {
 			w.Uint32(g)
-			w.Vector(bytes.Repeat([]byte{0xee}, 16))
-			w.Vector(bytes.Repeat([]byte{0xee}, 12))
+			w.Vector(make([]byte, key))
+			w.Vector(make([]byte, nonce))
 		})
 		w.Vector(nil) // nothing was lost
 	}

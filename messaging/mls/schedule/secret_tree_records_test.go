@@ -174,7 +174,8 @@ func TestDamagedLeafRecord(t *testing.T) {
 		"key twice":            record(1, 9, secret, 4, 4),
 		"keys descending":      record(1, 9, secret, 5, 4),
 		"key out of window":    record(1, w+5, secret, 4),
-		"short key":            bytes.Replace(record(1, 9, secret, 4), append([]byte{16}, make([]byte, 16)...), append([]byte{15}, make([]byte, 16)...), 1),
+		"short key":            recordOf(1, 9, secret, 15, 12, 4),
+		"long nonce":           recordOf(1, 9, secret, 16, 13, 4),
 	} {
 		if err := use(bad); !errors.Is(err, schedule.ErrRecord) {
 			t.Errorf("%s: %v", name, err)
