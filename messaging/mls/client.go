@@ -200,6 +200,14 @@ func (c *Client) handle(id []byte) *Group {
 // records are damaged, and it has to be joined anew ([Client.JoinExternal] with
 // Resync, after [Client.Forget]).
 func (c *Client) Open(id []byte) (*Group, error) {
+	if !c.present(id) {
+		c.mu.Lock()
+		g := c.open[string(id)]
+		c.mu.Unlock()
+		if g == nil { // identifiers that strangers make up leave nothing behind
+			return nil, fmt.Errorf("%w: %x", ErrNoGroup, id)
+		}
+	}
 	g := c.handle(id)
 	g.mu.Lock()
 	defer g.mu.Unlock()

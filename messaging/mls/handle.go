@@ -148,7 +148,7 @@ func (g *Group) member() error {
 	if err := g.ready(); err != nil {
 		return err
 	}
-	if g.state == nil {
+	if g.state == nil || g.join != nil {
 		return ErrJoining
 	}
 	return nil

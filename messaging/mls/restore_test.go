@@ -182,3 +182,50 @@ func TestResyncHeals(t *testing.T) {
 	wantMessage(t, r, ok[[]byte](t)(b.Send([]byte("good"), nil)), "good")
 	sameEpoch(t, r, b)
 }
+
+// TestJoinFromTheBackupDoesNotHeal: an external Commit that waits in the backup may
+// have been accepted, and its epoch used.
+func TestJoinFromTheBackupDoesNotHeal(t *testing.T) {
+	w := newWorld(t, 25)
+	store := &mls.Memory{}
+	cfg := w.config("alice", store)
+	alice, bob := must(t)(mls.NewClient(cfg)), w.client("bob")
+	b := ok[*mls.Group](t)(bob.Create(nil, nil))
+	a, staged, err := alice.JoinExternal(ok[[]byte](t)(b.GroupInfo()), mls.ExternalOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for what, err := range map[string]error{
+		"Send": second(a.Send([]byte("x"), nil)), "Update": second(a.Update(nil)), "Members": second(a.Members()),
+		"Leave": second(a.Leave()), "Receive": second(a.Receive([]byte("x"))),
+	} {
+		if !errors.Is(err, mls.ErrJoining) {
+			t.Errorf("%s while joining: %v, want ErrJoining", what, err)
+		}
+	}
+	backup := store.Clone()
+	ok[mls.Event](t)(b.Receive(staged.Message))
+	ok[mls.Event](t)(a.Confirm())
+	wantMessage(t, b, ok[[]byte](t)(a.Send([]byte("with the first key"), nil)), "with the first key")
+
+	cfg.Store = backup
+	r := ok[*mls.Group](t)(must(t)(mls.Restore(cfg)).Open(b.ID()))
+	ok[mls.Event](t)(r.Receive(staged.Message))
+	if _, err := r.Send([]byte("with the first key again"), nil); !errors.Is(err, mls.ErrRestored) {
+		t.Fatalf("Send: %v, want ErrRestored", err)
+	}
+
+	// A join that is not accepted leaves nothing behind.
+	c, _, err := w.client("carol").JoinExternal(ok[[]byte](t)(b.GroupInfo()), mls.ExternalOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Discard(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Members(); !errors.Is(err, mls.ErrNoGroup) {
+		t.Fatalf("after Discard: %v, want ErrNoGroup", err)
+	}
+}
+
+func second[T any](_ T, err error) error { return err }

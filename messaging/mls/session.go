@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/kith-kt/kith/messaging/mls/group"
+	"github.com/kith-kt/kith/messaging/mls/message"
 	"github.com/kith-kt/kith/messaging/mls/tree"
 )
 
@@ -13,20 +14,20 @@ import (
 //
 // ErrUnapplied: a proposal waits for its Commit, which must come first. ErrRestored:
 // see [Restore].
-func (g *Group) Send(data, aad []byte) (message []byte, err error) {
+func (g *Group) Send(data, aad []byte) (sent []byte, err error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	err = g.change(func() error {
 		if g.rec.restored {
 			return ErrRestored
 		}
-		message, err = g.state.Protect(data, aad)
+		sent, err = g.state.Protect(data, aad)
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	return message, nil
+	return sent, nil
 }
 
 // Receive takes a message of the group (an MLSMessage) from the delivery service, and
@@ -38,19 +39,19 @@ func (g *Group) Send(data, aad []byte) (message []byte, err error) {
 // Our own Commit is to be received too, or else confirmed with [Group.Confirm]:
 // whichever Commit the delivery service hands out first is the one that counts, for
 // all members.
-func (g *Group) Receive(message []byte) (event Event, err error) {
+func (g *Group) Receive(received []byte) (event Event, err error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if err := g.ready(); err != nil {
 		return nil, err
 	}
-	if waits := g.waiting(); waits != nil && bytes.Equal(waits.Message, message) {
+	if waits := g.waiting(); waits != nil && bytes.Equal(waits.Message, received) {
 		return g.confirm()
 	}
 	err = g.change(func() error {
 		before := g.state.View()
 		lost := g.waiting()
-		e, err := g.state.Process(message)
+		e, err := g.state.Process(received)
 		if err != nil {
 			return err
 		}
@@ -147,6 +148,43 @@ func over(c *Changed, e *group.Committed) Event {
 		return &Reinitialized{Changed: *c, ReInit: e.ReInit}
 	}
 	return c
+}
+
+// GroupOf returns the group and the epoch that a message (an MLSMessage) says it
+// belongs to, to find out which Group is to receive it. Nothing is verified.
+func GroupOf(encoded []byte) (id []byte, epoch uint64, err error) {
+	m, err := message.Parse(encoded)
+	if err != nil {
+		return nil, 0, err
+	}
+	id, epoch, ok := m.Group()
+	if !ok {
+		return nil, 0, fmt.Errorf("%w: of no group", group.ErrUnexpected)
+	}
+	return bytes.Clone(id), epoch, nil
+}
+
+// AppAck returns a proposal that says which messages of this epoch have reached us, for
+// [Group.Propose] or a Commit (draft-ietf-mls-extensions, "AppAck").
+func (g *Group) AppAck() (*message.AppEphemeral, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if err := g.member(); err != nil {
+		return nil, err
+	}
+	return g.state.AppAck()
+}
+
+// CheckAppAck says what an AppAck among the Proposals of an event tells of messages that
+// were lost; nil for other proposals. epoch is the one it was made in: the current one
+// for a [*Proposed], the one before Changed.Epoch in a [*Changed].
+func (g *Group) CheckAppAck(epoch uint64, p Covered) (*group.AckReport, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if err := g.member(); err != nil {
+		return nil, err
+	}
+	return g.state.CheckAppAck(epoch, group.Covered{Proposal: p.Proposal, Sender: p.Sender})
 }
 
 // Members returns the members, in the order of their leaves.

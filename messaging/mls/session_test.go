@@ -188,3 +188,39 @@ func TestSession(t *testing.T) {
 		t.Fatal("bob is not told that he is out")
 	}
 }
+
+// TestAppAck: what the delivery service has dropped at the end of an epoch shows.
+func TestAppAck(t *testing.T) {
+	w := newWorld(t, 2)
+	alice, bob := w.client("alice"), w.client("bob")
+	a := ok[*mls.Group](t)(alice.Create(nil, nil))
+	b := add(t, a, bob)[0]
+	wantMessage(t, b, ok[[]byte](t)(a.Send([]byte("arrives"), nil)), "arrives")
+	ok[[]byte](t)(a.Send([]byte("is dropped"), nil))
+	ack, err := b.AppAck()
+	if err != nil {
+		t.Fatal(err)
+	}
+	proposed := ok[mls.Event](t)(a.Receive(ok[[]byte](t)(b.Propose(ack, group.ProposalOptions{})))).(*mls.Proposed)
+	report, err := a.CheckAppAck(1, mls.Covered{Proposal: proposed.Proposal, Sender: proposed.Sender})
+	if err != nil || report == nil || len(report.Unreceived) != 1 || report.Unreceived[0].First != 1 || report.Unreceived[0].Last != 1 {
+		t.Fatalf("report %+v, %v; want generation 1 of alice", report, err)
+	}
+}
+
+func TestGroupOf(t *testing.T) {
+	w := newWorld(t, 3)
+	alice, bob := w.client("alice"), w.client("bob")
+	a := ok[*mls.Group](t)(alice.Create(nil, nil))
+	add(t, a, bob)
+	m := ok[[]byte](t)(a.Send([]byte("x"), nil))
+	if id, epoch, err := mls.GroupOf(m); err != nil || !bytes.Equal(id, a.ID()) || epoch != 1 {
+		t.Fatalf("GroupOf: %x, %d, %v", id, epoch, err)
+	}
+	if _, _, err := mls.GroupOf(ok[[][]byte](t)(bob.KeyPackages(1))[0]); !errors.Is(err, group.ErrUnexpected) {
+		t.Fatalf("GroupOf a KeyPackage: %v", err)
+	}
+	if _, err := alice.Open([]byte("nobody's")); !errors.Is(err, mls.ErrNoGroup) {
+		t.Fatalf("Open: %v", err)
+	}
+}
