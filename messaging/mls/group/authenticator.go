@@ -28,7 +28,7 @@ const (
 	// a Remove (resync), Replaces is the leaf of the removed member.
 	InExternalCommit
 	// InExternalSender: an entry of an external_senders extension, in a
-	// GroupContextExtensions or ReInit proposal, or in the group that we join.
+	// GroupContextExtensions proposal that changes it, or in the group that we join.
 	InExternalSender
 	// InCreate: our own leaf, and the external senders, of a group that we found.
 	InCreate

@@ -59,6 +59,7 @@ type Limits struct {
 	MessageSize      int // bytes of one message that is processed
 	Members          int // non-blank leaves after a Commit
 	Proposals        int // that wait for a Commit, in one epoch
+	ProposalsSize    int // bytes of all that wait for a Commit
 	CommitProposals  int // in one Commit
 	ExtensionsSize   int // bytes of one extensions field: GroupContext, leaf, KeyPackage
 	CredentialSize   int // bytes of one credential
@@ -75,6 +76,7 @@ var DefaultLimits = Limits{
 	MessageSize:      16 << 20,
 	Members:          1 << 14,
 	Proposals:        4096,
+	ProposalsSize:    32 << 20,
 	CommitProposals:  8192,
 	ExtensionsSize:   1 << 20,
 	CredentialSize:   1 << 16,
@@ -92,6 +94,7 @@ func (l Limits) withDefaults() Limits {
 	or(&l.MessageSize, d.MessageSize)
 	or(&l.Members, d.Members)
 	or(&l.Proposals, d.Proposals)
+	or(&l.ProposalsSize, d.ProposalsSize)
 	or(&l.CommitProposals, d.CommitProposals)
 	or(&l.ExtensionsSize, d.ExtensionsSize)
 	or(&l.CredentialSize, d.CredentialSize)

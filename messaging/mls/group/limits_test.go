@@ -36,6 +36,18 @@ func TestLimits(t *testing.T) {
 			bad = p.proposes(&message.Remove{Removed: p.carol.Me()})
 			return nil, bad
 		}},
+		{"size of proposals that wait", Limits{ProposalsSize: 1000}, func(p people) (fine, bad []byte) {
+			kp := func(n int) message.Proposal {
+				o := func(o *LeafOptions) {
+					o.Extensions = tree.Extensions{{Type: tree.ExtensionApplicationID, Data: make([]byte, n)}}
+				}
+				return &message.Add{KeyPackage: p.dave.keyPackageWith(o, nil)}
+			}
+			if _, err := p.carol.Process(p.proposes(kp(100))); err != nil {
+				p.w.t.Fatal(err)
+			}
+			return p.proposes(kp(100)), p.proposes(kp(800))
+		}},
 		{"proposals in a commit", Limits{CommitProposals: 1}, func(p people) (fine, bad []byte) {
 			two := []Covered{p.alice.value(adds(p.dave)[0]), p.alice.value(&message.Remove{Removed: p.bob.Me()})}
 			return p.alice.forge(badCommit{proposals: two[:1]}), p.alice.forge(badCommit{proposals: two})

@@ -125,7 +125,7 @@ func (s *State) handshake(a *message.AuthenticatedContent) (*change, error) {
 		return s.commit(a)
 	}
 	p := Covered{Proposal: a.Content.Proposal, Sender: a.Content.Sender, Ref: a.Ref(s.cfg.Suite)}
-	if err := s.cache.room(p.Ref, s.cfg.Limits.Proposals); err != nil {
+	if err := s.cache.room(p, &s.cfg.Limits); err != nil {
 		return nil, err
 	}
 	if err := s.judge(p, false); err != nil {

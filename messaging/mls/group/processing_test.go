@@ -444,6 +444,12 @@ func TestRemovedMember_12_4_2(t *testing.T) {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
+	if _, err := gone.Export("label", nil, 32); !errors.Is(err, ErrRemoved) {
+		t.Fatal("a secret is exported that was erased")
+	}
+	if _, ok := gone.ResumptionPSK(gone.Epoch()); ok {
+		t.Fatal("a resumption PSK that was erased")
+	}
 	if _, err := gone.Process(late); err != nil {
 		t.Fatal(err)
 	}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/kith-kt/kith/messaging/mls/message"
 	"github.com/kith-kt/kith/messaging/mls/suite"
+	"github.com/kith-kt/kith/messaging/mls/syntax"
 )
 
 // proposalCache has the proposals that wait for a Commit, in the order in which
@@ -13,6 +14,7 @@ import (
 type proposalCache struct {
 	order []*waiting
 	byRef map[string]*waiting
+	bytes int // of all proposals
 }
 
 // waiting is a proposal that waits.
@@ -33,13 +35,16 @@ func newProposalCache() proposalCache {
 
 func (c *proposalCache) find(ref message.ProposalRef) *waiting { return c.byRef[string(ref)] }
 
-// room fails if another proposal with this reference cannot be kept.
-func (c *proposalCache) room(ref message.ProposalRef, limit int) error {
-	if c.find(ref) != nil {
+// room fails if another proposal cannot be kept.
+func (c *proposalCache) room(p Covered, limits *Limits) error {
+	if c.find(p.Ref) != nil {
 		return ErrDuplicate
 	}
-	if len(c.order) >= limit {
+	if len(c.order) >= limits.Proposals {
 		return fmt.Errorf("%w: %d proposals wait", ErrLimit, len(c.order))
+	}
+	if n := c.bytes + bytesOf(p.Proposal); n > limits.ProposalsSize {
+		return fmt.Errorf("%w: proposals that wait would have %d bytes", ErrLimit, n)
 	}
 	return nil
 }
@@ -47,6 +52,13 @@ func (c *proposalCache) room(ref message.ProposalRef, limit int) error {
 func (c *proposalCache) add(p *waiting) {
 	c.order = append(c.order, p)
 	c.byRef[string(p.Ref)] = p
+	c.bytes += bytesOf(p.Proposal)
+}
+
+func bytesOf(p message.Proposal) int {
+	var w syntax.Writer
+	message.WriteProposal(&w, p)
+	return w.Len()
 }
 
 // reset forgets everything: the epoch is over.

@@ -88,14 +88,20 @@ func (s *State) EpochAuthenticator() []byte {
 }
 
 // Export returns n bytes for the application's label and context, the same for all
-// members in this epoch ("Exporters", 8.5).
+// members in this epoch ("Exporters", 8.5). ErrRemoved: the secret is gone.
 func (s *State) Export(label string, context []byte, n int) ([]byte, error) {
+	if s.removed {
+		return nil, ErrRemoved
+	}
 	return s.current.secrets.Export(label, context, n)
 }
 
 // ResumptionPSK returns the resumption PSK of an epoch that the State still knows:
 // the current one or one of the last Limits.ResumptionEpochs (8.6).
 func (s *State) ResumptionPSK(epoch uint64) ([]byte, bool) {
+	if s.removed {
+		return nil, false
+	}
 	if epoch == s.Epoch() {
 		return slices.Clone(s.current.secrets.ResumptionPSK), true
 	}
