@@ -6,6 +6,7 @@ import (
 	"crypto/mlkem"
 	"crypto/sha3"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -114,17 +115,7 @@ func exchange(curve ecdh.Curve, pub []byte) (dh, enc []byte, err error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	// Of the system's randomness, as in NewSender of crypto/hpke.
-	fresh, err := hpke.DHKEM(curve).GenerateKey()
-	if err != nil {
-		return nil, nil, err
-	}
-	priv, err := fresh.Bytes()
-	if err != nil {
-		return nil, nil, err
-	}
-	defer clear(priv)
-	key, err := curve.NewPrivateKey(priv)
+	key, err := curve.GenerateKey(ignored{})
 	if err != nil {
 		return nil, nil, err
 	}
@@ -132,6 +123,15 @@ func exchange(curve ecdh.Curve, pub []byte) (dh, enc []byte, err error) {
 		return nil, nil, err
 	}
 	return dh, key.PublicKey().Bytes(), nil
+}
+
+// ignored is given to functions of the standard library that take the system's
+// randomness whatever they are given, since Go 1.26. Where GODEBUG undoes that
+// (cryptocustomrand=1), they fail.
+type ignored struct{}
+
+func (ignored) Read([]byte) (int, error) {
+	return 0, errors.New("GODEBUG=cryptocustomrand=1 is not supported")
 }
 
 // encapsulateDH is Encap of RFC 9180, "DH-Based KEM (DHKEM)" (4.1). The KDF of the
