@@ -87,9 +87,6 @@ const hpkeVersion = "HPKE-v1"
 func (k *standardKEM) ids() (kem, kdf, aead uint16) { return k.kem.ID(), k.kdf.ID(), k.aead.ID() }
 
 func (k *standardKEM) encapsulate(hash hashAlg, pub []byte) (shared, enc []byte, err error) {
-	if err := k.check(pub); err != nil {
-		return nil, nil, err
-	}
 	if k.kem.ID() == kemMLKEM768X25519 {
 		shared, enc, err = encapsulateHybrid(pub)
 	} else {
@@ -110,6 +107,7 @@ var curves = map[uint16]ecdh.Curve{
 }
 
 // exchange returns the secret between a fresh key and pub, and the fresh public key.
+// It fails if pub is of low order.
 func exchange(curve ecdh.Curve, pub []byte) (dh, enc []byte, err error) {
 	theirs, err := curve.NewPublicKey(pub)
 	if err != nil {
@@ -151,6 +149,9 @@ func (k *standardKEM) encapsulateDH(hash hashAlg, pub []byte) (shared, enc []byt
 // encapsulateHybrid is Encap of MLKEM768-X25519 (draft-irtf-cfrg-concrete-hybrid-kems;
 // the same as X-Wing's).
 func encapsulateHybrid(pub []byte) (shared, enc []byte, err error) {
+	if len(pub) < mlkem.EncapsulationKeySize768 {
+		return nil, nil, errors.New("short public key")
+	}
 	pq, err := mlkem.NewEncapsulationKey768(pub[:mlkem.EncapsulationKeySize768])
 	if err != nil {
 		return nil, nil, err

@@ -64,8 +64,13 @@ func TestSealerRefusesKeys(t *testing.T) {
 			t.Fatal(err)
 		}
 		sealer := s.Sealer("test", nil)
-		zero := make([]byte, len(pub))
-		for what, key := range map[string][]byte{"none": nil, "short": pub[:len(pub)-1], "long": append(bytes.Clone(pub), 0), "zero": zero} {
+		bad := map[string][]byte{"none": nil, "short": pub[:len(pub)-1], "long": append(bytes.Clone(pub), 0), "zero": make([]byte, len(pub))}
+		if len(pub) > 1000 {
+			bad["hybrid with a point of low order"] = append(bytes.Clone(pub[:len(pub)-32]), make([]byte, 32)...)
+			bad["hybrid with an unreduced coefficient"] = append([]byte{0xff, 0xff}, pub[2:]...)
+			bad["half of a hybrid"] = pub[:len(pub)-32]
+		}
+		for what, key := range bad {
 			if _, err := sealer.Seal(key, []byte("plaintext")); !errors.Is(err, suite.ErrKey) {
 				t.Errorf("%s: %v", what, err)
 			}
