@@ -1,0 +1,349 @@
+package group
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/kith-kt/kith/messaging/mls/message"
+	"github.com/kith-kt/kith/messaging/mls/schedule"
+	"github.com/kith-kt/kith/messaging/mls/syntax"
+	"github.com/kith-kt/kith/messaging/mls/tree"
+)
+
+// The oracle: bytes that nobody sent are refused, and change nothing; so is what was
+// sent, but elsewhere, earlier, later, or was taken before. What is left must be
+// taken, for exactly what it is.
+
+// expects says whether m must take a message that was sent, and if not, why.
+func (m *fuzzMember) expects(x *fuzzSent) (take bool, why error) {
+	if x.group != m.group {
+		return false, ErrWrongGroup
+	}
+	switch {
+	case x.kind == message.ContentApplication:
+		if x.epoch < m.Epoch() && (m.Epoch()-x.epoch > uint64(DefaultLimits.PastEpochs) || x.epoch < m.joined) {
+			return false, ErrPast
+		}
+	case m.Removed():
+		return false, ErrRemoved
+	case x.epoch < m.Epoch():
+		return false, ErrPast
+	}
+	if x.epoch > m.Epoch() {
+		return false, ErrFuture
+	}
+	if x.by == m {
+		return false, ErrOwnMessage
+	}
+	if x.private {
+		if why := m.generationError(x); why != nil {
+			return false, why
+		}
+	}
+	switch x.kind {
+	case message.ContentProposal:
+		if m.accepted[x] {
+			return false, ErrDuplicate
+		}
+	case message.ContentCommit:
+		for _, ref := range x.refs {
+			if m.cache.find(ref) == nil {
+				return false, ErrUnknownProposal
+			}
+		}
+	}
+	return true, nil
+}
+
+func (x *fuzzSent) ratchet() string { return fmt.Sprint(x.epoch, x.sender.Index, x.kind.Kind()) }
+
+// generationError is the window of a ratchet, written once more.
+func (m *fuzzMember) generationError(x *fuzzSent) error {
+	g, next := uint64(x.generation), m.next[x.ratchet()]
+	switch {
+	case m.accepted[x], g+schedule.Window < next:
+		return schedule.ErrConsumed
+	case g > next+schedule.MaxForward:
+		return schedule.ErrTooFarAhead
+	}
+	return nil
+}
+
+// longest is more than any message may take, on a slow machine.
+const longest = 10 * time.Second
+
+// deliver gives bytes to a member and judges what it does. It reports whether the
+// bytes were accepted.
+func (w *fuzzWorld) deliver(m *fuzzMember, msg []byte, how string) bool {
+	x := w.byBytes[string(msg)]
+	if x != nil {
+		if x.lost && x.group == m.group && x.epoch == m.Epoch() && !m.Removed() {
+			return false // the honest part of the Delivery Service
+		}
+		if p := m.Pending(); p != nil && bytes.Equal(p.Message, msg) {
+			return false
+		}
+	}
+	w.made[how]++
+	take, why := false, error(nil)
+	name := how
+	if x != nil {
+		take, why = m.expects(x)
+		name = fmt.Sprintf("%s: %s", how, x.name)
+	}
+	m.save()
+	before, old, waiting := m.fingerprint(), m.current, len(m.Waiting())
+	w.asked[m.peer.name] = nil
+	input := bytes.Clone(msg)
+	begin := time.Now()
+	event, err := m.Process(input)
+	if took := time.Since(begin); took > longest {
+		w.t.Fatalf("%s: %s takes %v", name, m, took)
+	}
+	if !bytes.Equal(input, msg) {
+		w.t.Fatalf("%s: %s has changed the message", name, m)
+	}
+	for i := range input { // it belongs to the caller again
+		input[i] ^= 0xa5
+	}
+	switch {
+	case err != nil && take:
+		w.t.Fatalf("%s: %s refuses it: %v", name, m, err)
+	case err == nil && !take:
+		w.t.Fatalf("%s: %s accepts it: %+v", name, m, event)
+	case err != nil && why != nil && !errors.Is(err, why):
+		w.t.Fatalf("%s: %s refuses it with %q, not %q", name, m, err, why)
+	case err != nil:
+		if event != nil || m.fingerprint() != before || m.current != old {
+			w.t.Fatalf("%s: %s refuses it (%v) and is not as before", name, m, err)
+		}
+		if n := m.save(); n != 0 {
+			w.t.Fatalf("%s: %s refuses it (%v) and has %d records to store", name, m, err, n)
+		}
+		return false
+	}
+	m.accepted[x] = true
+	if x.private {
+		m.next[x.ratchet()] = max(m.next[x.ratchet()], uint64(x.generation)+1)
+	}
+	if m.fingerprint() == before {
+		w.t.Fatalf("%s: %s accepts it and has not changed", name, m)
+	}
+	switch e := event.(type) {
+	case *Application:
+		if x.kind != message.ContentApplication || !bytes.Equal(e.Data, x.data) || !bytes.Equal(e.AAD, x.aad) ||
+			message.Member(e.Sender) != x.sender || e.Epoch != x.epoch || e.Generation != x.generation || m.current != old {
+			w.t.Fatalf("%s: %s reads %+v", name, m, e)
+		}
+	case *Proposed:
+		if x.kind != message.ContentProposal || !bytes.Equal(e.Ref, x.ref) || !bytes.Equal(e.AAD, x.aad) || e.Sender != x.sender ||
+			m.current != old || len(m.Waiting()) != waiting+1 {
+			w.t.Fatalf("%s: %s takes %+v", name, m, e)
+		}
+		w.wereAsked(m, name, w.brought(m, e))
+	case *Committed:
+		w.committed(m, x, old, e, name)
+	}
+	m.inbox = slices.DeleteFunc(m.inbox, func(y *fuzzSent) bool { return y == x })
+	return true
+}
+
+// committed judges an accepted Commit.
+func (w *fuzzWorld) committed(m *fuzzMember, x *fuzzSent, old *epoch, e *Committed, name string) {
+	removed := slices.Contains(x.removes, old.me)
+	var refs [][]byte
+	for _, p := range e.Proposals {
+		if p.Ref != nil {
+			refs = append(refs, p.Ref)
+		}
+	}
+	if x.kind != message.ContentCommit || e.Committer != x.sender || !bytes.Equal(e.AAD, x.aad) || e.Epoch != x.epoch+1 ||
+		e.Own || e.Removed != removed || m.Removed() != removed || !slices.EqualFunc(refs, x.refs, bytes.Equal) ||
+		!slices.Equal(e.RemovedLeaves, x.removes) {
+		w.t.Fatalf("%s: %s follows %+v", name, m, e)
+	}
+	if removed {
+		if m.current != old {
+			w.t.Fatalf("%s: %s was removed and has gone on", name, m)
+		}
+		return
+	}
+	if m.Epoch() != x.epoch+1 || m.summarize() != m.group.summary[m.Epoch()] || len(m.Waiting()) != 0 || m.Pending() != nil {
+		w.t.Fatalf("%s: %s has come to another epoch than the others", name, m)
+	}
+	w.consistent(m)
+	var new []Candidate
+	for i, leaf := range m.Members() {
+		before := old.tree.Leaf(i)
+		if i == m.Me() || before != nil && before.Equal(leaf) {
+			continue
+		}
+		c := candidate(0, i, leaf, nil)
+		if slices.Contains(e.Updated, i) {
+			c.Replaces = before
+		} else if e.External && len(e.RemovedLeaves) == 1 && e.Added[len(e.Added)-1] == i {
+			c.Replaces = old.tree.Leaf(e.RemovedLeaves[0])
+		}
+		new = append(new, c)
+	}
+	w.wereAsked(m, name, new)
+}
+
+// brought is whom a proposal brings in.
+func (w *fuzzWorld) brought(m *fuzzMember, p *Proposed) []Candidate {
+	switch q := p.Proposal.(type) {
+	case *message.Add:
+		return []Candidate{candidate(0, 0, q.KeyPackage.LeafNode, nil)}
+	case *message.Update:
+		i, _ := p.Sender.Leaf()
+		return []Candidate{candidate(0, i, q.LeafNode, m.Member(i))}
+	}
+	return nil
+}
+
+// wereAsked fails unless m's Authenticator was asked, since the last delivery, about
+// each of a list: nobody gets into a member's tree in another way.
+func (w *fuzzWorld) wereAsked(m *fuzzMember, name string, want []Candidate) {
+	for _, c := range want {
+		if !slices.ContainsFunc(w.asked[m.peer.name], func(a Candidate) bool {
+			return a.Leaf != nil && a.Leaf.Equal(c.Leaf) && a.Index == c.Index && a.Credential.Equal(&c.Leaf.Credential) &&
+				bytes.Equal(a.SignatureKey, c.Leaf.SignatureKey) && (a.Replaces == nil) == (c.Replaces == nil) &&
+				(a.Replaces == nil || a.Replaces.Equal(c.Replaces))
+		}) {
+			w.t.Fatalf("%s: %s did not ask about leaf %d (%s)", name, m, c.Index, c.Leaf.Credential.Identity)
+		}
+	}
+}
+
+// catchUp gives a member what waits for it, in order.
+func (w *fuzzWorld) catchUp(m *fuzzMember) {
+	for len(m.inbox) > 0 && !m.Removed() && !m.lost {
+		x := m.inbox[0]
+		m.inbox = m.inbox[1:]
+		w.deliver(m, x.bytes, "in order")
+	}
+}
+
+// end brings everybody together: whatever has been done, nothing honest is lost.
+func (w *fuzzWorld) end() {
+	for _, g := range w.groups {
+		for _, m := range g.active() {
+			w.catchUp(m)
+		}
+		members := g.active()
+		for _, m := range members {
+			if m.Epoch() != g.epoch {
+				w.t.Fatalf("%s is left behind, the others are in epoch %d", m, g.epoch)
+			}
+		}
+		if len(members) == 0 {
+			w.t.Fatalf("%s has died out", g.id)
+		}
+		w.commit(members[0], CommitOptions{})
+		for _, m := range members {
+			w.catchUp(m)
+		}
+		for _, m := range g.active() {
+			w.say(m)
+		}
+		for _, m := range g.active() {
+			w.catchUp(m)
+			if m.Epoch() != g.epoch || m.summarize() != g.summary[g.epoch] {
+				w.t.Fatalf("%s does not agree at the end", m)
+			}
+			if n := len(g.active()); m.Tree().MemberCount() != n {
+				w.t.Fatalf("%s sees %d members, there are %d", m, m.Tree().MemberCount(), n)
+			}
+		}
+	}
+}
+
+// welcome has a client join, after the adversary's attempts to make it join
+// something else.
+func (w *fuzzWorld) welcome(g *fuzzGroup, name string, kp *message.KeyPackage, welcome []byte) {
+	c := w.clients[slices.IndexFunc(w.clients, func(c *peer) bool { return c.name == name })]
+	private := w.kps[string(kp.LeafNode.EncryptionKey)]
+	for range w.s.n(4) {
+		other := private
+		msg := w.mutate(welcome)
+		if w.s.chance(4) {
+			w.keyPackage(c)
+			other, msg = c.kp, welcome
+		} else if len(g.welcomes) > 0 && w.s.chance(3) {
+			msg = fuzzPick(w.s, g.welcomes)
+		}
+		w.joins(g, c, other, msg, bytes.Equal(msg, welcome) && other == private)
+	}
+	w.asked[c.name] = nil
+	m, err := w.join(c, private, welcome)
+	if err != nil {
+		w.t.Fatalf("%s joins %s: %v", name, g.id, err)
+	}
+	if old := g.of(c); old != nil {
+		old.lost = true
+	}
+	joined := w.enter(g, c, m)
+	if joined.Epoch() != g.epoch || joined.summarize() != g.summary[g.epoch] {
+		w.t.Fatalf("%s joins another group than %s", joined, g.id)
+	}
+	w.consistent(joined)
+	var all []Candidate
+	for i, leaf := range joined.Members() {
+		all = append(all, candidate(0, i, leaf, nil))
+	}
+	w.wereAsked(joined, "welcome", all)
+	if _, err := w.join(c, private, welcome); err == nil {
+		w.t.Fatalf("%s joins twice with one KeyPackage", joined)
+	}
+	g.welcomes = append(g.welcomes, welcome)
+}
+
+func (w *fuzzWorld) join(c *peer, kp *KeyPackage, welcome []byte) (*State, error) {
+	m, err := message.Parse(bytes.Clone(welcome))
+	if err != nil {
+		return nil, err
+	}
+	body, ok := m.Body.(*message.Welcome)
+	if !ok {
+		return nil, ErrUnexpected
+	}
+	return Join(c.cfg, kp, body, JoinOptions{})
+}
+
+// joins tries to join with a copy of a KeyPackage: if it does, then the true group.
+func (w *fuzzWorld) joins(g *fuzzGroup, c *peer, kp *KeyPackage, welcome []byte, genuine bool) {
+	w.made["changed Welcome"]++
+	copied := new(KeyPackage)
+	encoded := syntax.Marshal(kp)
+	if err := syntax.Unmarshal(encoded, copied); err != nil {
+		w.t.Fatal(err)
+	}
+	state, err := w.join(c, copied, welcome)
+	if err != nil {
+		if genuine {
+			w.t.Fatalf("%s joins: %v", c.name, err)
+		}
+		if !bytes.Equal(syntax.Marshal(copied), encoded) {
+			w.t.Fatalf("a changed Welcome (%v) has used up the KeyPackage of %s", err, c.name)
+		}
+		return
+	}
+	// What is for others in a Welcome is not looked at.
+	m := &fuzzMember{State: state, w: w, peer: c, group: g}
+	if m.Epoch() != g.epoch || m.summarize() != g.summary[g.epoch] {
+		w.t.Fatalf("%s joins by a changed Welcome what is not the group", m)
+	}
+}
+
+// leafOf is for attacks: the leaf index of somebody who is not among some.
+func (m *fuzzMember) leafOf(not ...tree.LeafIndex) (tree.LeafIndex, bool) {
+	for i := range m.Members() {
+		if !slices.Contains(not, i) {
+			return i, true
+		}
+	}
+	return 0, false
+}

@@ -1,0 +1,138 @@
+package group
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"testing"
+
+	"github.com/kith-kt/kith/messaging/mls/message"
+	"github.com/kith-kt/kith/messaging/mls/mlstest"
+)
+
+// fuzzSession plays a script.
+func fuzzSession(t *testing.T, data []byte) *fuzzWorld {
+	w := newFuzzWorld(t, data)
+	for steps := 0; !w.s.done() && steps < 60; steps++ {
+		w.step()
+	}
+	w.end()
+	return w
+}
+
+// step does one thing, honest or not.
+func (w *fuzzWorld) step() {
+	s := w.s
+	g := fuzzPick(s, w.groups)
+	m := fuzzPick(s, g.active())
+	switch s.n(32) {
+	case 0, 1, 2:
+		w.say(m)
+	case 3, 4:
+		w.propose(m)
+	case 5:
+		w.commit(m, CommitOptions{Public: s.chance(2), OmitPath: s.chance(2), AAD: []byte("aad 1")})
+	case 6:
+		if p := w.proposal(m); p != nil {
+			w.commit(m, CommitOptions{ByValue: []message.Proposal{p}, Public: s.chance(2)})
+		}
+	case 7:
+		w.joinExternal(m, fuzzPick(s, w.clients))
+	case 8, 9:
+		w.catchUp(m)
+	case 10:
+		if len(m.inbox) > 0 {
+			w.deliver(m, fuzzPick(s, m.inbox).bytes, "replayed or reordered")
+		}
+	case 11:
+		if m = fuzzPick(s, g.members); !m.lost {
+			m.restart()
+		}
+	case 12:
+		if s.chance(3) {
+			w.burn(m)
+			w.say(m)
+		}
+	case 13:
+		w.attackGroupInfo()
+	case 14, 15, 16, 17, 18, 19, 20, 21:
+		w.attackOnTheWay()
+	default:
+		w.attackFromInside()
+	}
+}
+
+func FuzzSession(f *testing.F) {
+	for seed := range uint64(4) {
+		f.Add(mlstest.Bytes(seed, 200))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) { fuzzSession(t, data) })
+}
+
+// TestSessionMutations plays scripts that are the same in every run.
+func TestSessionMutations(t *testing.T) {
+	seeds := uint64(20)
+	if os.Getenv("KITH_SOAK") != "" {
+		seeds = 3000
+	}
+	deliveries := 0
+	for seed := range seeds {
+		for _, n := range fuzzSession(t, mlstest.Bytes(seed, 400)).made {
+			deliveries += n
+		}
+	}
+	t.Logf("%d sessions, %d things done to their members", seeds, deliveries)
+}
+
+// TestEveryAttack has the insider try everything once in each of some groups, as far
+// as it has a place there, and all of it somewhere.
+func TestEveryAttack(t *testing.T) {
+	made := map[string]int{}
+	for seed := range uint64(6) {
+		w := newFuzzWorld(t, mlstest.Bytes(seed, 60))
+		for range 12 {
+			w.step()
+		}
+		w.end() // somebody commits, and everybody speaks
+		w.end()
+		w.s.rest = mlstest.Bytes(100+seed, 1<<14)
+		for _, g := range w.groups {
+			for n := range sounds {
+				if i := w.insider(g); i != nil {
+					i.sound(n)
+				}
+			}
+			for _, a := range slices.Concat(commitAttacks, messageAttacks) {
+				if i := w.insider(g); i != nil {
+					i.attack(a)
+				}
+			}
+			for _, a := range inviteAttacks {
+				for range 2 {
+					if i := w.insider(g); i != nil {
+						i.invite(a)
+					}
+				}
+			}
+		}
+		w.end()
+		for name, n := range w.made {
+			made[name] += n
+		}
+	}
+	for n := range sounds {
+		if made[fmt.Sprintf("sound commit %d", n)]+made[fmt.Sprintf("sound message %d", n)] == 0 {
+			t.Errorf("sound message %d was never made", n)
+		}
+	}
+	for _, a := range slices.Concat(commitAttacks, messageAttacks) {
+		if made["insider: "+a.name] == 0 {
+			t.Errorf("never made: %s", a.name)
+		}
+	}
+	for _, a := range inviteAttacks {
+		if made["invitation: "+a.name] == 0 || !a.welcome && made["invitation: "+a.name+" (external)"] == 0 {
+			t.Errorf("never made: %s", a.name)
+		}
+	}
+}
