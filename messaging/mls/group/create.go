@@ -89,17 +89,13 @@ func (c *Config) checkFounding(t *tree.Tree, context *schedule.GroupContext) err
 // we enter, besides what package tree validates: our limits, and what the
 // extensions draft asks of all members together.
 func (c *Config) checkGroup(t *tree.Tree, context *schedule.GroupContext) error {
-	if n := t.MemberCount(); n > c.Limits.Members {
-		return fmt.Errorf("%w: %d members", ErrLimit, n)
-	}
 	if n := extensionsSize(context.Extensions); n > c.Limits.ExtensionsSize {
 		return fmt.Errorf("%w: group context extensions of %d bytes", ErrLimit, n)
 	}
-	if err := t.ValidateSupport(context.Extensions); err != nil {
-		return err
-	}
-	if err := checkDictionary(context.Extensions); err != nil {
-		return err
+	for i, leaf := range t.Members() {
+		if err := c.sizes(leaf); err != nil {
+			return fmt.Errorf("leaf %d: %w", i, err)
+		}
 	}
 	if err := checkComponents(t, nil, context.Extensions); err != nil {
 		return err

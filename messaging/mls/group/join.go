@@ -37,6 +37,10 @@ type JoinOptions struct {
 	// a branch of, whose resumption PSK the Welcome names. nil, or returning nil:
 	// we are in no such group, and the Welcome is refused.
 	Origin func(groupID []byte) *State
+	// Continues is the group that the new one must continue, or be a branch of: what
+	// the application waits for after a ReInit, so that no other group of the same
+	// identifier takes its place. nil: any, or none.
+	Continues []byte
 	// Identity returns what a leaf's credential presents as its identity, by which
 	// members of the group of Origin are found again. nil: the whole credential.
 	Identity func(leaf *tree.LeafNode) string
@@ -191,6 +195,9 @@ func (c *Config) welcomePSKs(ids []schedule.PreSharedKeyID, o *JoinOptions) (sec
 			return nil, nil, err
 		}
 		psks = append(psks, schedule.PSK{ID: id, Secret: key})
+	}
+	if o.Continues != nil && (from == nil || string(from.state.GroupID()) != string(o.Continues)) {
+		return nil, nil, fmt.Errorf("%w: it does not continue group %x", ErrOrigin, o.Continues)
 	}
 	secret, err = schedule.PSKSecret(c.Suite, psks)
 	return secret, from, err

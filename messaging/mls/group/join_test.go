@@ -355,6 +355,55 @@ func TestJoinRejects_12_4_3_1(t *testing.T) {
 		"component that members have": {func(f *forgery) {
 			f.context.Extensions = component.Dictionary{}.With(component.AppComponentsID, syntax.Marshal(component.List{component.AppAckID})).Into(nil)
 		}, nil},
+		"a leaf's credential is too large":       {func(f *forgery) { f.carol.cfg.Limits.CredentialSize = 3 }, ErrLimit},
+		"no group, where one is to be continued": {func(f *forgery) { f.join.Continues = []byte("the group") }, ErrOrigin},
+		"another group than the one to be continued": {func(f *forgery) {
+			f.psks = append(f.psks, resumption(schedule.UsageReInit, otherGroup(f, true)))
+			f.join.Continues = []byte("another")
+		}, ErrOrigin},
+		"the group that is to be continued": {func(f *forgery) {
+			f.psks = append(f.psks, resumption(schedule.UsageReInit, otherGroup(f, true)))
+			f.join.Continues = []byte("the group")
+		}, nil},
+		"reinit of a group that we were removed from": {func(f *forgery) {
+			s := otherGroup(f, true)
+			f.psks = append(f.psks, resumption(schedule.UsageReInit, s))
+			s.removed = true
+		}, ErrOrigin},
+		"reinit of another group than is found": {func(f *forgery) {
+			s := otherGroup(f, true)
+			f.psks = append(f.psks, resumption(schedule.UsageReInit, s))
+			other := f.w.group("x", CreateOptions{})[0]
+			other.current.context.GroupID = []byte("other")
+			f.join.Origin = func([]byte) *State { return other.State }
+		}, ErrOrigin},
+		"reinit loses one of two leaves of somebody (11.2)": {func(f *forgery) {
+			s := otherGroup(f, true)
+			f.psks = append(f.psks, resumption(schedule.UsageReInit, s))
+			// Both old members are one person, who has one leaf in the new group.
+			f.join.Identity = func(leaf *tree.LeafNode) string {
+				switch string(leaf.Credential.Identity) {
+				case "alice", "bob":
+					return "others"
+				}
+				return "carol"
+			}
+		}, ErrOrigin},
+		"reinit to another version (11.2)": {func(f *forgery) {
+			s := otherGroup(f, true)
+			f.psks = append(f.psks, resumption(schedule.UsageReInit, s))
+			s.reinit.Version = 2
+		}, ErrOrigin},
+		"reinit to another suite (11.2)": {func(f *forgery) {
+			s := otherGroup(f, true)
+			f.psks = append(f.psks, resumption(schedule.UsageReInit, s))
+			s.reinit.CipherSuite = suite.P256_AES128GCM_SHA256_P256
+		}, ErrOrigin},
+		"branch to another suite (11.3)": {func(f *forgery) {
+			s := otherGroup(f, false)
+			f.psks = append(f.psks, resumption(schedule.UsageBranch, s))
+			s.cfg.Suite, _ = suite.Get(suite.P256_AES128GCM_SHA256_P256)
+		}, ErrOrigin},
 		"too many members": {func(f *forgery) { f.carol.cfg.Limits.Members = 2 }, ErrLimit},
 		"extensions are too large": {func(f *forgery) {
 			f.carol.cfg.Limits.ExtensionsSize = 100
