@@ -54,6 +54,10 @@ type Config struct {
 	// KeyPackageLifetime is how long others may use a KeyPackage; 0:
 	// group.DefaultLifetime.
 	KeyPackageLifetime time.Duration
+	// AllowExpired lets us join groups in which somebody's KeyPackage has expired since
+	// it was used. Members replace theirs with their first Commit or Update; one who
+	// never does keeps new members out otherwise ("Leaf Node Validation", 7.3).
+	AllowExpired bool
 	// Capabilities of our leaves; nil: group.DefaultCapabilities, with GREASE.
 	Capabilities *tree.Capabilities
 	// Limits on what others can make us keep and compute.
@@ -293,9 +297,10 @@ func (c *Client) Join(welcome, ratchetTree []byte) (*Group, error) {
 		return nil, err
 	}
 	s, err := group.Join(cfg, kp.KeyPackage, w, group.JoinOptions{
-		RatchetTree: ratchetTree,
-		Member:      func(id []byte) bool { return c.present(id) },
-		Origin:      c.peek,
+		RatchetTree:  ratchetTree,
+		Member:       c.present,
+		Origin:       c.peek,
+		AllowExpired: c.cfg.AllowExpired,
 	})
 	if err != nil {
 		return nil, err
@@ -330,8 +335,12 @@ func (c *Client) Forget(id []byte) error {
 	defer g.mu.Unlock()
 	err := g.ready()
 	switch {
+	case err == nil && g.state == nil:
+		// No key of the epoch that we were about to join was ever used.
+		defer g.drop()
+		return g.rec.remove(Batch{})
 	case err == nil:
-		return g.remove(g.lastEpoch())
+		return g.remove(g.state.Epoch())
 	case !errors.Is(err, ErrCorrupt) && !errors.Is(err, group.ErrRecords):
 		return err
 	}

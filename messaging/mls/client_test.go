@@ -8,6 +8,7 @@ import (
 	"github.com/kith-kt/kith/messaging/mls"
 	"github.com/kith-kt/kith/messaging/mls/group"
 	"github.com/kith-kt/kith/messaging/mls/suite"
+	"github.com/kith-kt/kith/messaging/mls/tree"
 )
 
 func TestNewClientRefuses(t *testing.T) {
@@ -267,4 +268,43 @@ func TestRemoveNamesSomebody(t *testing.T) {
 	if _, err := a.Remove(old); !errors.Is(err, group.ErrSender) {
 		t.Fatalf("removing whoever has bob's place: %v", err)
 	}
+}
+
+// TestExpiredMemberKeepsOthersOut, unless they allow it: the leaf of a KeyPackage that
+// has expired since it was used.
+func TestExpiredMemberKeepsOthersOut(t *testing.T) {
+	w := newWorld(t, 39)
+	alice, bob := w.client("alice"), w.client("bob")
+	cfg := w.config("carol", &mls.Memory{})
+	a := ok[*mls.Group](t)(alice.Create(nil, nil))
+	add(t, a, bob)
+	w.now = w.now.Add(group.DefaultLifetime + time.Hour)
+	carol := must(t)(mls.NewClient(cfg))
+	ok[*mls.Staged](t)(a.Invite(ok[[][]byte](t)(carol.KeyPackages(1))...))
+	welcome := ok[mls.Event](t)(a.Confirm()).(*mls.Changed).Own.Welcome
+	if _, err := carol.Join(welcome, nil); !errors.Is(err, tree.ErrLifetime) {
+		t.Fatalf("Join: %v, want ErrLifetime", err)
+	}
+	info := ok[[]byte](t)(a.GroupInfo())
+	if _, _, err := w.client("dave").JoinExternal(info, mls.ExternalOptions{}); !errors.Is(err, tree.ErrLifetime) {
+		t.Fatalf("JoinExternal: %v, want ErrLifetime", err)
+	}
+	cfg.AllowExpired = true
+	c := ok[*mls.Group](t)(must(t)(mls.NewClient(cfg)).Join(welcome, nil))
+	sameEpoch(t, a, c)
+	daves := w.config("dave", &mls.Memory{})
+	daves.AllowExpired = true
+	dave := must(t)(mls.NewClient(daves))
+	d, _, err := dave.JoinExternal(info, mls.ExternalOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	// A join that is forgotten while it waits does not keep a later Welcome out.
+	if err := dave.Forget(d.ID()); err != nil {
+		t.Fatal(err)
+	}
+	ok[*mls.Staged](t)(a.Invite(ok[[][]byte](t)(dave.KeyPackages(1))...))
+	welcome = ok[mls.Event](t)(a.Confirm()).(*mls.Changed).Own.Welcome
+	ok[*mls.Group](t)(dave.Join(welcome, nil))
 }

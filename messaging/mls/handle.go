@@ -221,16 +221,6 @@ func (g *Group) healsChange(heals bool) []Record {
 	return []Record{{healsRecord, nil}}
 }
 
-// lastEpoch is the newest epoch that we may have used keys of.
-func (g *Group) lastEpoch() uint64 {
-	switch {
-	case g.join != nil:
-		return g.join.state.Epoch()
-	default:
-		return g.state.Epoch()
-	}
-}
-
 // remove deletes the group, with a note of its last epoch.
 func (g *Group) remove(epoch uint64) error {
 	note := Record{leftKey(g.id), syntax.Marshal(&leftNote{epoch})}

@@ -42,7 +42,7 @@ func (c *Client) JoinExternal(groupInfo []byte, o ExternalOptions) (*Group, *Sta
 		return nil, nil, err
 	}
 	options := group.ExternalOptions{
-		JoinOptions: group.JoinOptions{RatchetTree: o.RatchetTree},
+		JoinOptions: group.JoinOptions{RatchetTree: o.RatchetTree, AllowExpired: c.cfg.AllowExpired},
 		Leaf:        c.leaf(),
 		SelfRemoves: o.SelfRemoves,
 		AAD:         o.AAD,

@@ -7,7 +7,7 @@ import (
 
 // Store is where a [Client] keeps what it must not lose, and what it must lose
 // for good: group states, messages' keys, the private halves of KeyPackages. It
-// is a map from keys (printable ASCII, at most 700 bytes) to values (never empty; at
+// is a map from keys (printable ASCII, at most 160 bytes) to values (never empty; at
 // most some hundred bytes for a message, the whole tree for a commit).
 //
 // A client hands out bytes only after the Apply that records them has returned,
