@@ -43,14 +43,14 @@ func benchmarkGroup(b *testing.B, s *suite.Suite, n int) {
 				for b.Loop() {
 					if what == "update" {
 						t := w.turn("update")
-						sum.commit, sum.process = sum.commit+t.commit, sum.process+t.process
+						sum.commit, sum.process = sum.commit.plus(t.commit), sum.process.plus(t.process)
 						continue
 					}
 					t, u := w.turn("add"), w.turn("remove")
-					sum.commit, sum.process = sum.commit+t.commit+u.commit, sum.process+t.process+u.process
+					sum.commit, sum.process = sum.commit.plus(t.commit).plus(u.commit), sum.process.plus(t.process).plus(u.process)
 				}
-				b.ReportMetric(float64(sum.commit.Nanoseconds())/float64(b.N), "commit-ns/op")
-				b.ReportMetric(float64(sum.process.Nanoseconds())/float64(b.N), "process-ns/op")
+				b.ReportMetric(float64(sum.commit.Clock.Nanoseconds())/float64(b.N), "commit-ns/op")
+				b.ReportMetric(float64(sum.process.Clock.Nanoseconds())/float64(b.N), "process-ns/op")
 			})
 		}
 	}
@@ -63,3 +63,23 @@ func benchmarkGroup(b *testing.B, s *suite.Suite, n int) {
 
 // settled is how many members have sent an update in a settled group.
 const settled = 8
+
+// BenchmarkDevices is a message of 256 bytes by the session API, sent and received,
+// stored in memory.
+func BenchmarkDevices(b *testing.B) {
+	s, err := suite.Get(suite.X25519_AES128GCM_SHA256_Ed25519)
+	must(b, err)
+	for _, n := range []int{2, 1024} {
+		w, _ := newWorld(b, s, n)
+		d := newDevices(w)
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			var send, receive cost
+			for b.Loop() {
+				s, r := d.messages(1, 256)
+				send, receive = send.plus(s), receive.plus(r)
+			}
+			b.ReportMetric(float64(send.Clock.Nanoseconds())/float64(b.N), "send-ns/op")
+			b.ReportMetric(float64(receive.Clock.Nanoseconds())/float64(b.N), "receive-ns/op")
+		})
+	}
+}

@@ -223,6 +223,9 @@ func (m *ours) asked() []who {
 
 func (m *ours) state() state {
 	m.t.Helper()
+	if m.group.Removed() {
+		return state{} // nothing is known any more
+	}
 	exported, err := m.group.Export(exportLabel, []byte(exportContext), exportLength)
 	must(m.t, err)
 	var members string
@@ -230,7 +233,7 @@ func (m *ours) state() state {
 		members += fmt.Sprintf("%d %s %x\n", i, l.Credential.Identity, l.SignatureKey)
 	}
 	context := m.group.Context()
-	return state{!m.group.Removed(), uint32(m.group.Me()), agreed{
+	return state{true, uint32(m.group.Me()), agreed{
 		epoch: context.Epoch, treeHash: string(context.TreeHash), transcript: string(context.ConfirmedTranscriptHash),
 		authenticator: string(m.group.EpochAuthenticator()), exported: string(exported), members: members,
 	}}

@@ -3,15 +3,42 @@ package interop
 import (
 	"crypto/rand"
 	"fmt"
+	"syscall"
 	"testing"
 	"time"
 
+	"github.com/kith-kt/kith/messaging/mls"
 	"github.com/kith-kt/kith/messaging/mls/group"
 	"github.com/kith-kt/kith/messaging/mls/message"
 	"github.com/kith-kt/kith/messaging/mls/suite"
 	"github.com/kith-kt/kith/messaging/mls/syntax"
 	"github.com/kith-kt/kith/messaging/mls/tree"
 )
+
+// cost is what something took: by the clock, and of processors, the garbage
+// collector's share included.
+type cost struct {
+	Clock, CPU time.Duration
+}
+
+// begin returns the cost so far whenever it is asked.
+func begin() func() cost {
+	used := func() time.Duration {
+		var u syscall.Rusage
+		if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+			return 0
+		}
+		return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+	}
+	cpu, clock := used(), time.Now()
+	return func() cost { return cost{time.Since(clock), used() - cpu} }
+}
+
+func (c cost) plus(d cost) cost { return cost{c.Clock + d.Clock, c.CPU + d.CPU} }
+
+func (c cost) over(n int) cost {
+	return cost{c.Clock / time.Duration(n), c.CPU / time.Duration(n)}
+}
 
 // A world is a group that is measured: its first member founds it and commits, its
 // second receives. It does what bench.mjs does, step for step, so inputs are the bytes
@@ -39,7 +66,7 @@ func everybody([]byte, []group.Candidate) error { return nil }
 // newClient makes a client, and returns how long its key package took. Its leaf and
 // key package have what the other side's have: one suite, one type of credential,
 // and no extensions.
-func newClient(t testing.TB, s *suite.Suite, name string) (*client, time.Duration) {
+func newClient(t testing.TB, s *suite.Suite, name string) (*client, cost) {
 	t.Helper()
 	_, signer, err := s.GenerateSigner(rand.Reader)
 	must(t, err)
@@ -48,11 +75,11 @@ func newClient(t testing.TB, s *suite.Suite, name string) (*client, time.Duratio
 		Authenticator: group.AuthenticatorFunc(everybody),
 		Padding:       message.PadToBlock(0),
 	}}
-	before := time.Now()
+	end := begin()
 	kp, err := group.NewKeyPackage(c.cfg, group.KeyPackageOptions{Leaf: plainLeaf(s, name), Extensions: tree.Extensions{}})
 	must(t, err)
 	c.encoded = message.Wrap(kp.Public).Bytes()
-	took := time.Since(before)
+	took := end()
 	c.kp = syntax.Marshal(kp)
 	return c, took
 }
@@ -67,10 +94,10 @@ func plainLeaf(s *suite.Suite, name string) group.LeafOptions {
 }
 
 // newWorld makes n clients, and how long each key package took.
-func newWorld(t testing.TB, s *suite.Suite, n int) (*world, []time.Duration) {
+func newWorld(t testing.TB, s *suite.Suite, n int) (*world, []cost) {
 	t.Helper()
 	w := &world{t: t, suite: s}
-	var times []time.Duration
+	var times []cost
 	for i := range n {
 		c, took := newClient(t, s, fmt.Sprintf("member %d", i))
 		w.clients, times = append(w.clients, c), append(times, took)
@@ -83,10 +110,10 @@ func (w *world) add(encoded []byte) message.Proposal {
 }
 
 // create makes the group of all clients, by one commit that adds everybody else.
-func (w *world) create() (took time.Duration, commit int) {
+func (w *world) create() (took cost, commit int) {
 	w.t.Helper()
 	first := w.clients[0]
-	before := time.Now()
+	end := begin()
 	s, err := group.Create(first.cfg, []byte("bench"), plainLeaf(w.suite, "member 0"), group.CreateOptions{})
 	must(w.t, err)
 	o := group.CommitOptions{OmitPath: true}
@@ -97,24 +124,24 @@ func (w *world) create() (took time.Duration, commit int) {
 	must(w.t, err)
 	_, err = s.Merge(p)
 	must(w.t, err)
-	took = time.Since(before)
+	took = end()
 	w.a, w.b, w.welcome, w.log = s, nil, p.Welcome, nil
 	return took, len(p.Message)
 }
 
 // enter has a client join by the Welcome.
-func (w *world) enter(i int) (*group.State, time.Duration) {
+func (w *world) enter(i int) (*group.State, cost) {
 	w.t.Helper()
 	kp := new(group.KeyPackage)
 	must(w.t, syntax.Unmarshal(append([]byte(nil), w.clients[i].kp...), kp))
-	before := time.Now()
+	end := begin()
 	s, err := group.Join(w.clients[i].cfg, kp, body[*message.Welcome](w.t, w.welcome), group.JoinOptions{})
 	must(w.t, err)
-	return s, time.Since(before)
+	return s, end()
 }
 
 // join has the second client join.
-func (w *world) join() (took time.Duration) {
+func (w *world) join() (took cost) {
 	w.t.Helper()
 	w.b, took = w.enter(1)
 	return took
@@ -141,7 +168,7 @@ func (w *world) settle(updates int) {
 
 // turn is one epoch: a commit and what it takes to process it.
 type turn struct {
-	commit, process time.Duration
+	commit, process cost
 	bytes, welcome  int
 }
 
@@ -154,7 +181,7 @@ func (w *world) turn(what string) turn {
 	if what != "update" && what != "remove" {
 		c, _ = newClient(w.t, w.suite, "one more")
 	}
-	before := time.Now()
+	end := begin()
 	var o group.CommitOptions
 	switch what {
 	case "add", "add with path":
@@ -166,11 +193,11 @@ func (w *world) turn(what string) turn {
 	must(w.t, err)
 	_, err = w.a.Merge(p)
 	must(w.t, err)
-	commit := time.Since(before)
-	before = time.Now()
+	commit := end()
+	end = begin()
 	_, err = w.b.Process(p.Message)
 	must(w.t, err)
-	took := time.Since(before)
+	took := end()
 	if string(w.a.EpochAuthenticator()) != string(w.b.EpochAuthenticator()) {
 		w.t.Fatal("they disagree")
 	}
@@ -180,18 +207,18 @@ func (w *world) turn(what string) turn {
 
 // messages has the first member send so many messages of so many bytes, and the second
 // receive them.
-func (w *world) messages(count, size int) (send, receive time.Duration, bytes int) {
+func (w *world) messages(count, size int) (send, receive cost, bytes int) {
 	w.t.Helper()
 	text := make([]byte, size)
 	messages := make([][]byte, count)
 	var err error
-	before := time.Now()
+	end := begin()
 	for i := range messages {
 		messages[i], err = w.a.Protect(text, nil)
 		must(w.t, err)
 	}
-	send = time.Since(before)
-	before = time.Now()
+	send = end()
+	end = begin()
 	for _, m := range messages {
 		event, err := w.b.Process(m)
 		must(w.t, err)
@@ -199,5 +226,63 @@ func (w *world) messages(count, size int) (send, receive time.Duration, bytes in
 			w.t.Fatal("another text")
 		}
 	}
-	return send, time.Since(before), len(messages[0])
+	return send, end(), len(messages[0])
+}
+
+// devices are the first two members of a group of as many members as a world has, by
+// the session API.
+type devices struct {
+	t    testing.TB
+	a, b *mls.Group
+}
+
+func newDevices(w *world) *devices {
+	w.t.Helper()
+	device := func(name string) *mls.Client {
+		c, _ := newClient(w.t, w.suite, name)
+		client, err := mls.NewClient(mls.Config{
+			Suite: w.suite.ID(), Credential: tree.BasicCredential([]byte(name)), Signer: c.cfg.Signer, Authenticator: c.cfg.Authenticator,
+			Store: new(mls.Memory), Rand: c.cfg.Rand, Now: c.cfg.Now, Padding: c.cfg.Padding, Capabilities: plainLeaf(w.suite, name).Capabilities,
+		})
+		must(w.t, err)
+		return client
+	}
+	a, b := device("a"), device("b")
+	g, err := a.Create(nil, nil)
+	must(w.t, err)
+	kps, err := b.KeyPackages(1)
+	must(w.t, err)
+	for _, c := range w.clients[2:] {
+		kps = append(kps, c.encoded)
+	}
+	staged, err := g.Invite(kps...)
+	must(w.t, err)
+	_, err = g.Confirm()
+	must(w.t, err)
+	h, err := b.Join(staged.Welcome, nil)
+	must(w.t, err)
+	return &devices{w.t, g, h}
+}
+
+// messages is that of a world.
+func (d *devices) messages(count, size int) (send, receive cost) {
+	d.t.Helper()
+	text := make([]byte, size)
+	messages := make([][]byte, count)
+	var err error
+	end := begin()
+	for i := range messages {
+		messages[i], err = d.a.Send(text, nil)
+		must(d.t, err)
+	}
+	send = end()
+	end = begin()
+	for _, m := range messages {
+		event, err := d.b.Receive(m)
+		must(d.t, err)
+		if len(event.(*mls.Message).Plaintext) != size {
+			d.t.Fatal("another text")
+		}
+	}
+	return send, end()
 }
