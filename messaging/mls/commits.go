@@ -3,6 +3,7 @@ package mls
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/kith-kt/kith/messaging/mls/group"
@@ -215,14 +216,14 @@ func (g *Group) confirm() (event Event, err error) {
 		if err := g.happened(over); err != nil {
 			return err
 		}
-		extra := g.healsChange(false)
+		extra := g.moved()
 		if staged.Welcome != nil {
 			extra = append(extra, Record{acceptedRecord, syntax.Marshal(staged)})
 		}
 		if err := g.store(g.rec.restored && !g.heals, extra...); err != nil {
 			return err
 		}
-		g.heals = false
+		g.heals, g.sent = false, nil
 		if staged.Welcome != nil {
 			g.last = staged
 		}
@@ -285,7 +286,8 @@ func (g *Group) recordsUnder(prefix string, others ...string) []Record {
 	return gone
 }
 
-// Propose sends a proposal by itself, for somebody to commit (an MLSMessage).
+// Propose sends a proposal by itself, for somebody to commit (an MLSMessage). If the
+// store fails, or the program ends before it was sent, see [Group.Resend].
 // ErrRestored: in a restored group it must be Public.
 func (g *Group) Propose(p message.Proposal, o group.ProposalOptions) ([]byte, error) {
 	return g.propose(&o, func() ([]byte, error) { return g.state.Propose(p, o) })
@@ -320,11 +322,35 @@ func (g *Group) propose(o *group.ProposalOptions, f func() ([]byte, error)) (mes
 		if g.rec.restored && o != nil && !o.Public && !g.client.cfg.PublicHandshake {
 			return ErrRestored
 		}
-		message, err = f()
-		return err
+		if message, err = f(); err != nil {
+			return err
+		}
+		if err := g.store(g.rec.restored, Record{sentKey(len(g.sent)), message}); err != nil {
+			return err
+		}
+		g.sent = append(g.sent, message)
+		return nil
 	})
 	if err != nil {
 		return nil, err
 	}
 	return message, nil
+}
+
+// Resend returns what of ours may not have left before a crash, or before the store
+// failed, although the group counts on it: our proposals that wait in this epoch, and
+// the Commit that waits to be accepted, in their order. After either, send it again
+// before anything else: a Commit that covers a proposal which others have not seen is
+// refused by all of them. Who has a proposal already refuses it with [ErrDuplicate].
+func (g *Group) Resend() ([][]byte, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if err := g.ready(); err != nil {
+		return nil, err
+	}
+	all := slices.Clone(g.sent)
+	if waits := g.waiting(); waits != nil {
+		all = append(all, waits.Message)
+	}
+	return all, nil
 }

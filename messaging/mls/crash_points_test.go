@@ -8,6 +8,7 @@ import (
 
 	"github.com/kith-kt/kith/messaging/mls"
 	"github.com/kith-kt/kith/messaging/mls/group"
+	"github.com/kith-kt/kith/messaging/mls/message"
 	"github.com/kith-kt/kith/messaging/mls/schedule"
 )
 
@@ -55,14 +56,14 @@ func (d *device) group(id []byte) *mls.Group {
 }
 
 // send sends, and shows the observer what has left.
-func (d *device) send(o *observer, id []byte, text string) (message []byte) {
+func (d *device) send(o *observer, id []byte, text string) (sent []byte) {
 	d.t.Helper()
 	d.do("Send", func(bool) (err error) {
-		message, err = d.group(id).Send([]byte(text), nil)
+		sent, err = d.group(id).Send([]byte(text), nil)
 		return err
 	})
-	o.sent(message)
-	return message
+	o.sent(sent)
+	return sent
 }
 
 // receive receives, and requires of application data that its key is gone from the
@@ -118,6 +119,26 @@ func (d *device) stage(o *observer, id []byte, f func(g *mls.Group) (*mls.Staged
 	return staged
 }
 
+// propose makes a proposal; after a crash it goes on with the one that waits, if there
+// is.
+func (d *device) propose(o *observer, id []byte, f func(g *mls.Group) ([]byte, error)) (message []byte) {
+	d.t.Helper()
+	d.do("proposing", func(again bool) (err error) {
+		g := d.group(id)
+		if again {
+			waits, err := g.Resend()
+			if len(waits) > 0 || err != nil {
+				message = waits[0]
+				return err
+			}
+		}
+		message, err = f(g)
+		return err
+	})
+	o.sent(message)
+	return message
+}
+
 func (d *device) confirm(id []byte) {
 	d.t.Helper()
 	d.do("Confirm", func(again bool) error {
@@ -134,6 +155,7 @@ func life(t *testing.T, at int, after, down bool) (applies, pairs int) {
 	w := newWorld(t, 7)
 	alice := newDevice(t, w, "alice", at, after, down)
 	bobs, carols := &mls.Memory{}, &mls.Memory{}
+	w.psk = []byte("known to all")
 	bob, carol := must(t)(mls.NewClient(w.config("bob", bobs))), must(t)(mls.NewClient(w.config("carol", carols)))
 	o := newObserver(t)
 
@@ -179,12 +201,7 @@ func life(t *testing.T, at int, after, down bool) (applies, pairs int) {
 	}
 
 	// An Update whose private key has to be there when bob commits it.
-	var update []byte
-	alice.do("ProposeUpdate", func(bool) (err error) {
-		update, err = alice.group(id).ProposeUpdate(nil, group.ProposalOptions{})
-		return err
-	})
-	o.sent(update)
+	update := alice.propose(o, id, func(g *mls.Group) ([]byte, error) { return g.ProposeUpdate(nil, group.ProposalOptions{}) })
 	ok[mls.Event](t)(b.Receive(update))
 	theirs := commitOf(b.Commit(group.CommitOptions{}))
 	alice.receive(id, theirs.Own.Message)
@@ -232,7 +249,51 @@ func life(t *testing.T, at int, after, down bool) (applies, pairs int) {
 	wantMessage(t, b, alice.send(o, id, "after three"), "after three")
 	sameEpoch(t, b, c, alice.group(id))
 
-	// A group that she joins by herself.
+	// A proposal of hers that she commits herself.
+	psk := &message.PreSharedKey{PSK: schedule.PreSharedKeyID{Type: schedule.ExternalPSK, ID: []byte("psk")}}
+	proposal := alice.propose(o, id, func(g *mls.Group) ([]byte, error) { return g.Propose(psk, group.ProposalOptions{}) })
+	ok[mls.Event](t)(b.Receive(proposal))
+	ok[mls.Event](t)(c.Receive(proposal))
+	staged = alice.stage(o, id, func(g *mls.Group) (*mls.Staged, error) { return g.Commit(group.CommitOptions{}) })
+	ok[mls.Event](t)(b.Receive(staged.Message))
+	ok[mls.Event](t)(c.Receive(staged.Message))
+	o.learn(bobs, id)
+	alice.confirm(id)
+	if waits := ok[[][]byte](t)(alice.group(id).Resend()); len(waits) > 0 {
+		t.Fatalf("%d messages of the epoch before wait", len(waits))
+	}
+
+	// Groups that she founds: one of her own, and a branch, whose Welcome is not lost.
+	alice.do("Create", func(again bool) error {
+		_, err := alice.client.Create([]byte("third"), nil)
+		if again && errors.Is(err, mls.ErrMember) {
+			return nil // it was done
+		}
+		return err
+	})
+	if n := len(ok[[]mls.Member](t)(alice.group([]byte("third")).Members())); n != 1 {
+		t.Fatalf("%d members of a new group", n)
+	}
+	bobsPack := ok[[][]byte](t)(bob.KeyPackages(1))[0]
+	alice.do("Branch", func(again bool) error {
+		_, _, err := alice.group(id).Branch([]byte("branch"), bobsPack)
+		if again && errors.Is(err, mls.ErrMember) {
+			return nil
+		}
+		return err
+	})
+	branch := ok[*mls.Group](t)(bob.Join(ok[*mls.Staged](t)(alice.group([]byte("branch")).Accepted()).Welcome, nil))
+	o.learn(bobs, branch.ID())
+	wantMessage(t, branch, alice.send(o, branch.ID(), "in the branch"), "in the branch")
+	alice.do("Forget", func(again bool) error {
+		err := alice.client.Forget([]byte("third"))
+		if again && errors.Is(err, mls.ErrNoGroup) {
+			return nil
+		}
+		return err
+	})
+
+	// A group that she joins by herself, and leaves.
 	b2g := ok[*mls.Group](t)(bob.Create([]byte("second"), nil))
 	id2 := b2g.ID()
 	info := ok[[]byte](t)(b2g.GroupInfo())
@@ -250,12 +311,18 @@ func life(t *testing.T, at int, after, down bool) (applies, pairs int) {
 	alice.confirm(id2)
 	wantMessage(t, b2g, alice.send(o, id2, "here I am"), "here I am")
 
+	leave := alice.propose(o, id2, (*mls.Group).Leave)
+	ok[mls.Event](t)(b2g.Receive(leave))
+	out := ok[*mls.Staged](t)(b2g.Commit(group.CommitOptions{}))
+	ok[mls.Event](t)(b2g.Confirm())
+	alice.receive(id2, out.Message)
+
 	// And the end: bob removes her.
 	me := ok[mls.Member](t)(alice.group(id).Me())
 	removal := ok[*mls.Staged](t)(b.Remove(me))
 	ok[mls.Event](t)(b.Confirm())
 	alice.receive(id, removal.Message)
-	if ids := ok[[][]byte](t)(alice.client.Groups()); len(ids) != 1 || !bytes.Equal(ids[0], id2) {
+	if ids := ok[[][]byte](t)(alice.client.Groups()); len(ids) != 1 || !bytes.Equal(ids[0], branch.ID()) {
 		t.Fatalf("groups at the end: %q", ids)
 	}
 	if keys := ok[[]string](t)(alice.store.Memory.List("group/" + fmt.Sprintf("%x", id))); len(keys) > 0 {

@@ -26,6 +26,8 @@ var (
 	// ErrUnapplied: proposals wait, and application data has to wait for the Commit
 	// that covers them: make one, or receive somebody else's.
 	ErrUnapplied = group.ErrUnapplied
+	// ErrDuplicate: the proposal has been received before. Nothing is wrong.
+	ErrDuplicate = group.ErrDuplicate
 	// ErrPending: our own Commit waits to be confirmed or discarded.
 	ErrPending = group.ErrPending
 	// ErrRemoved: we were removed from the group.

@@ -29,6 +29,7 @@ type Group struct {
 	state *group.State // nil: to be read, or still joining
 	join  *joining     // our external Commit that is not accepted
 	last  *Staged      // our Commit that was accepted last, if its Welcome is kept
+	sent  [][]byte     // our proposals of this epoch (MLSMessages)
 	heals bool         // the Commit that waits ends the restored mode
 	keep  []Record     // what the application wants stored with the next change
 	gone  error        // why the group is over for this handle: it is not in the store
@@ -40,6 +41,7 @@ const (
 	stateRecords   = "state/"   // of the group.State
 	joiningRecords = "joining/" // of the group.State that an external Commit of ours leads to
 	joinRecord     = "join"     // that external Commit
+	sentRecords    = "sent/"    // our proposals of the epoch, as they were sent
 	acceptedRecord = "accepted" // the last Commit of ours that was accepted, while it has a Welcome
 	healsRecord    = "heals"    // there if the Commit that waits was made since Restore
 )
@@ -108,7 +110,13 @@ func (g *Group) read(all map[string][]byte) (err error) {
 		}
 	}
 	_, g.heals = all[healsRecord]
-	return nil
+	for {
+		message, ok := all[sentKey(len(g.sent))]
+		if !ok {
+			return nil
+		}
+		g.sent = append(g.sent, message)
+	}
 }
 
 // load makes a State from the records of a group with a prefix.
@@ -140,7 +148,7 @@ func (g *Group) drop() {
 	if g.join != nil && g.join.state != nil {
 		g.join.state.Erase()
 	}
-	g.rec, g.state, g.join, g.last, g.heals, g.keep = nil, nil, nil, nil, false, nil
+	g.rec, g.state, g.join, g.last, g.sent, g.heals, g.keep = nil, nil, nil, nil, nil, false, nil
 }
 
 // member is ready for what only members can do.
@@ -208,6 +216,17 @@ func (g *Group) change(f func() error) error {
 		return err
 	}
 	return failed
+}
+
+func sentKey(n int) string { return fmt.Sprintf("%s%08x", sentRecords, n) }
+
+// moved returns what changes in the group's own records when an epoch ends.
+func (g *Group) moved() []Record {
+	gone := g.healsChange(false)
+	for i := range g.sent {
+		gone = append(gone, Record{Key: sentKey(i)})
+	}
+	return gone
 }
 
 // healsChange returns the record that says whether the Commit that waits heals.

@@ -98,10 +98,10 @@ func (g *Group) received(e group.Event, before *group.View, lost *Staged) (Event
 		if err := g.happened(event); err != nil {
 			return nil, err
 		}
-		if err := g.store(g.rec.restored, g.healsChange(false)...); err != nil {
+		if err := g.store(g.rec.restored, g.moved()...); err != nil {
 			return nil, err
 		}
-		g.heals = false
+		g.heals, g.sent = false, nil
 		return event, nil
 	}
 	panic(fmt.Sprintf("mls: event %T", e))

@@ -27,6 +27,7 @@ type world struct {
 	mu    sync.Mutex
 	keys  map[string]string // identity: signature key
 	asked map[group.Entry]int
+	psk   []byte // external PSK of every identifier
 }
 
 func newWorld(t testing.TB, seed uint64) *world {
@@ -64,6 +65,7 @@ func (w *world) config(name string, store mls.Store) mls.Config {
 		Store:         store,
 		Rand:          w.rand,
 		Now:           func() time.Time { return w.now },
+		PSK:           func([]byte) ([]byte, error) { return w.psk, nil },
 	}
 }
 
