@@ -308,3 +308,31 @@ func TestExpiredMemberKeepsOthersOut(t *testing.T) {
 	welcome = ok[mls.Event](t)(a.Confirm()).(*mls.Changed).Own.Welcome
 	ok[*mls.Group](t)(dave.Join(welcome, nil))
 }
+
+// TestDamagedKeyPackages are not used, and are swept: records under each other's name,
+// and one with another's private keys.
+func TestDamagedKeyPackages(t *testing.T) {
+	w := newWorld(t, 40)
+	store := &mls.Memory{}
+	alice, bob := must(t)(mls.NewClient(w.config("alice", store))), w.client("bob")
+	packs := ok[[][]byte](t)(alice.KeyPackages(2))
+	keys := ok[[]string](t)(store.List("keypackage/"))
+	first, second := ok[[]byte](t)(store.Get(keys[0])), ok[[]byte](t)(store.Get(keys[1]))
+	b := ok[*mls.Group](t)(bob.Create(nil, nil))
+	ok[*mls.Staged](t)(b.Invite(packs[0]))
+	welcome := ok[mls.Event](t)(b.Confirm()).(*mls.Changed).Own.Welcome
+	half := len(first) - 66 // two private keys of 32 bytes, and their lengths
+	mixed := append(append([]byte{}, first[:half]...), second[half:]...)
+	mixedToo := append(append([]byte{}, second[:half]...), first[half:]...)
+	for what, values := range map[string][2][]byte{"swapped": {second, first}, "other private keys": {mixed, mixedToo}, "cut off": {first[:9], second[:9]}} {
+		if err := store.Apply(mls.Batch{Write: []mls.Record{{Key: keys[0], Value: values[0]}, {Key: keys[1], Value: values[1]}}}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := alice.Join(welcome, nil); !errors.Is(err, mls.ErrCorrupt) {
+			t.Errorf("%s: %v, want ErrCorrupt", what, err)
+		}
+	}
+	if n := ok[int](t)(alice.SweepKeyPackages()); n != 2 {
+		t.Errorf("%d were swept, want 2", n)
+	}
+}
