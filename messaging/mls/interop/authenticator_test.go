@@ -80,7 +80,7 @@ func (w *watchers) refuseAnd(what string, entry group.Entry, name string, key []
 	}
 	// Both were asked about the newcomer, and about the same ones in all.
 	ours, theirs := set(w.ours.asked()), set(w.theirs.asked())
-	if !ours[who{name, string(key)}] || !maps.Equal(ours, theirs) {
+	if !ours[whoIs(name, key)] || !maps.Equal(ours, theirs) {
 		w.t.Errorf("%s: we were asked about\n%v\nand ts-mls about\n%v", what, ours, theirs)
 	}
 }

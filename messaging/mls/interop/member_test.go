@@ -58,7 +58,9 @@ type change struct {
 type sent struct{ commit, welcome, tree []byte }
 
 // who is one question to an authentication service.
-type who struct{ identity, key string }
+type who struct{ identity, key string } // the key in hexadecimal
+
+func whoIs(identity string, key []byte) who { return who{identity, fmt.Sprintf("%x", key)} }
 
 // state is what all members of an epoch agree on.
 type state struct {

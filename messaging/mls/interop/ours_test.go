@@ -48,7 +48,7 @@ func newOurs(t testing.TB, s *suite.Suite, name string) *ours {
 
 func (m *ours) authenticate(_ []byte, candidates []group.Candidate) error {
 	for _, c := range candidates {
-		m.questions = append(m.questions, who{string(c.Credential.Identity), string(c.SignatureKey)})
+		m.questions = append(m.questions, whoIs(string(c.Credential.Identity), c.SignatureKey))
 		m.entries = append(m.entries, c.Entry)
 	}
 	for _, c := range candidates {

@@ -160,7 +160,7 @@ func (m *theirs) refuse(identities []string, keys [][]byte) {
 func (m *theirs) asked() (all []who) {
 	m.t.Helper()
 	for _, a := range m.ask("asked", nil).Asked {
-		all = append(all, who{a.Identity, string(a.Key)})
+		all = append(all, whoIs(a.Identity, a.Key))
 	}
 	return all
 }
