@@ -60,3 +60,31 @@ func TestExtensionsWithoutPath(t *testing.T) {
 	must(t, their.process(pending.Message))
 	agree(t, our, their)
 }
+
+// TestBlankRoot: if one half of the tree is blank, the path of a commit does not reach
+// the root. Its last secret is the one that the commit secret comes from ("Creating a
+// Commit", 12.4.1); ts-mls goes on to the root. Both see that they do not agree, by the
+// confirmation tag; and what is ours goes on as before.
+func TestBlankRoot(t *testing.T) {
+	p := start(t, "peer.mjs")
+	s, err := suite.Get(suite.X25519_AES128GCM_SHA256_Ed25519)
+	must(t, err)
+	for _, by := range []int{2, 3} {
+		our := newOurs(t, s, "2")
+		m := []member{newOurs(t, s, "0"), newTheirs(t, p, s, "1", nil), our, newTheirs(t, p, s, "3", nil)}
+		m[0].create([]byte(groupID))
+		for i := 1; i < len(m); i++ {
+			adds(t, change{}, m[i], m[0], m[1:i]...)
+		}
+		before := our.state()
+		c := m[by].commit(change{remove: []uint32{0, 1}})
+		err := m[5-by].process(c.commit)
+		refused(t, m[5-by], err, "a commit whose secrets it derives in another way")
+		if by == 2 {
+			continue
+		}
+		if !errors.Is(err, group.ErrConfirmation) || our.state() != before {
+			t.Errorf("%v, and %v became %v", err, before, our.state())
+		}
+	}
+}

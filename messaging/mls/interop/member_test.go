@@ -3,6 +3,7 @@ package interop
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 )
 
@@ -106,7 +107,7 @@ func commits(t testing.TB, c change, from member, others ...member) sent {
 	t.Helper()
 	s := from.commit(c)
 	tell(t, s.commit, from, others...)
-	agree(t, append(others, from)...)
+	agree(t, append(slices.Clip(others), from)...)
 	return s
 }
 
@@ -140,8 +141,8 @@ func enters(t testing.TB, newcomer, teller member, resync, treeInside bool, othe
 	if err != nil {
 		t.Fatalf("%s does not join with the GroupInfo of %s: %v", newcomer.name(), teller.name(), err)
 	}
-	tell(t, commit, newcomer, append(others, teller)...)
-	agree(t, append(others, teller, newcomer)...)
+	tell(t, commit, newcomer, append(slices.Clip(others), teller)...)
+	agree(t, append(slices.Clip(others), teller, newcomer)...)
 }
 
 // leafOf returns a member's leaf.
