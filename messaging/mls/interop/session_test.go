@@ -120,7 +120,6 @@ func session(t *testing.T, a, b func(name string) member, public bool) {
 	newcomer := b("b6")
 	newcomer.psk("key", "a secret of all members")
 	adds(t, in, newcomer, a3, others(a3, all...)...)
-	all = append(all, newcomer)
 
 	// Removals by both, and who was removed knows.
 	s = a1.commit(change{public: public, remove: []uint32{leafOf(b5), leafOf(a3)}})
