@@ -240,6 +240,12 @@ func (t *transition) check() error {
 		if err := t.tree.ValidateSupport(t.extensions); err != nil {
 			return fmt.Errorf("%w: %w", ErrProposalList, err)
 		}
+		// For ourselves we know better than what we list: GREASE is not supported.
+		if me := t.from.me; t.from.private != nil && !t.removesLeaf(me) {
+			if err := t.tree.Leaf(me).Capabilities.SupportsGroup(t.extensions); err != nil {
+				return fmt.Errorf("%w: own leaf: %w", ErrProposalList, err)
+			}
+		}
 	}
 	if err := checkComponents(t.tree, before, t.extensions); err != nil {
 		return fmt.Errorf("%w: %w", ErrProposalList, err)

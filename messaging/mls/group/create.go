@@ -79,6 +79,9 @@ func (c *Config) checkFounding(t *tree.Tree, context *schedule.GroupContext) err
 		return err
 	}
 	leaf := t.Leaf(0)
+	if err := leaf.Capabilities.SupportsGroup(context.Extensions); err != nil {
+		return fmt.Errorf("own leaf: %w", err)
+	}
 	if err := tree.ValidateLeaf(c.Suite, leaf, tree.InKeyPackage, 0, nil, c.leafRules(context.GroupID, context.Extensions, true)); err != nil {
 		return fmt.Errorf("own leaf: %w", err)
 	}

@@ -17,6 +17,9 @@ type badCommit struct {
 	proposals []Covered
 	noPath    bool
 	extra     []Covered // applied, and not in the list
+	// extensions of the new GroupContext, if application data changes; nil: as applied
+	// finds them.
+	extensions tree.Extensions
 	// leaf changes the new leaf before it is signed, signed changes it afterwards.
 	leaf   func(*tree.LeafNode)
 	signer suite.Signer // of the new leaf
@@ -98,6 +101,9 @@ func (c *peer) forge(f badCommit) []byte {
 		f.leaf(&leaf)
 	}
 	t, extensions, added := applied(from, append(slices.Clone(f.proposals), f.extra...))
+	if f.extensions != nil {
+		extensions = f.extensions
+	}
 	commit := &message.Commit{}
 	for _, p := range f.proposals {
 		if p.Ref != nil {

@@ -92,6 +92,9 @@ func Join(cfg Config, kp *KeyPackage, w *message.Welcome, o JoinOptions) (*State
 	if err != nil {
 		return nil, err
 	}
+	if err := kp.Public.LeafNode.Capabilities.SupportsGroup(info.GroupContext.Extensions); err != nil {
+		return nil, fmt.Errorf("own leaf: %w", err)
+	}
 	if cfg.Signer, err = cfg.signerOf(kp.Public.LeafNode); err != nil {
 		return nil, err
 	}

@@ -15,7 +15,7 @@ import (
 var ErrNotOpen = errors.New("mls: group info does not let anybody join")
 
 // ExternalOptions says how a group is joined by an external Commit. Of
-// JoinOptions, Origin and Identity have no meaning here.
+// JoinOptions, Origin, Continues and Identity have no meaning here.
 type ExternalOptions struct {
 	JoinOptions
 	Leaf LeafOptions
@@ -62,6 +62,9 @@ func JoinExternal(cfg Config, info *message.GroupInfo, o ExternalOptions) (*Stat
 	leaf, err := cfg.newLeaf(o.Leaf)
 	if err != nil {
 		return nil, nil, err
+	}
+	if err := leaf.Capabilities.SupportsGroup(from.context.Extensions); err != nil {
+		return nil, nil, fmt.Errorf("own leaf: %w", err)
 	}
 	if err := cfg.authenticateAll(InExternalJoin, from.tree, from.context); err != nil {
 		return nil, nil, err

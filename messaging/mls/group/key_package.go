@@ -50,9 +50,9 @@ type LeafOptions struct {
 	// (clocks differ) to [DefaultLifetime] ahead. It has no meaning in an external
 	// Commit.
 	Lifetime tree.Lifetime
-	// Extensions of the leaf. If it supports app_data_dictionary and has none, one
-	// is added with the components that we know, as the draft asks ("Attaching
-	// Application Data to MLS Messages").
+	// Extensions of the leaf. If it supports app_data_dictionary and says nothing as
+	// app_components, the components that we know are added there, as the draft asks
+	// ("Attaching Application Data to MLS Messages").
 	Extensions tree.Extensions
 }
 
@@ -126,9 +126,14 @@ func (c *Config) newLeaf(o LeafOptions) (*tree.LeafNode, error) {
 			return nil, err
 		}
 	}
-	if _, ok := leaf.Extensions.Find(tree.ExtensionAppDataDictionary); !ok && leaf.Capabilities.SupportsExtension(tree.ExtensionAppDataDictionary) {
-		known := syntax.Marshal(c.knownComponents())
-		leaf.Extensions = component.Dictionary{}.With(component.AppComponentsID, known).Into(leaf.Extensions)
+	if leaf.Capabilities.SupportsExtension(tree.ExtensionAppDataDictionary) {
+		data, _, err := component.FromExtensions(leaf.Extensions)
+		if err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrConfig, err)
+		}
+		if _, ok := data.Get(component.AppComponentsID); !ok {
+			leaf.Extensions = data.With(component.AppComponentsID, syntax.Marshal(c.knownComponents())).Into(leaf.Extensions)
+		}
 	}
 	return leaf, nil
 }

@@ -64,7 +64,15 @@ func sortProposals(cfg *Config, e *epoch, committer message.Sender, all []Covere
 			return nil, err
 		}
 	}
+	references := make(map[string]bool)
 	for _, p := range all {
+		// It was made once. Twice its data would be twice what its sender said.
+		if references[string(p.Ref)] {
+			return nil, listError("two references to one proposal")
+		}
+		if p.Ref != nil {
+			references[string(p.Ref)] = true
+		}
 		if external && p.Ref != nil {
 			if _, ok := p.Proposal.(*message.SelfRemove); !ok {
 				return nil, listError("external commit with a proposal by reference")
@@ -211,8 +219,12 @@ func checkPSK(cfg *Config, id *schedule.PreSharedKeyID, why purpose) error {
 	return nil
 }
 
-// checkReInit is the rule of "ReInit" (12.1.5): the version does not go down.
+// checkReInit is the rules of "ReInit" (12.1.5), that the version does not go down,
+// and of "Extensions" (13.4).
 func checkReInit(p *message.ReInit) error {
+	if err := p.Extensions.Check(); err != nil {
+		return fmt.Errorf("%w: reinit: %w", ErrProposal, err)
+	}
 	if p.Version < message.MLS10 {
 		return fmt.Errorf("%w: reinit to version %d", ErrProposal, p.Version)
 	}

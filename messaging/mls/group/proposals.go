@@ -178,6 +178,11 @@ func (s *State) checkProposal(p Covered, own bool) ([]Candidate, error) {
 		if err := keepsDictionary(e.context.Extensions, q.Extensions); err != nil {
 			return nil, err
 		}
+		if own {
+			if err := e.leaf().Capabilities.SupportsGroup(q.Extensions); err != nil {
+				return nil, fmt.Errorf("%w: own leaf: %w", ErrProposal, err)
+			}
+		}
 		return cfg.checkContextExtensions(e.context.Extensions, q.Extensions)
 	case *message.SelfRemove:
 		return nil, checkSelfRemove(e.tree, p)

@@ -48,6 +48,18 @@ func (c *Capabilities) WithoutGREASE() Capabilities {
 	}
 }
 
+// SupportsGroup returns ErrUnsupported unless a client whose own capabilities these are
+// supports what the extensions of a GroupContext ask for ("Extensions" (13.4)). GREASE
+// among them is nothing that it supports.
+func (c *Capabilities) SupportsGroup(extensions Extensions) error {
+	needs, err := extensions.needs()
+	if err != nil {
+		return err
+	}
+	own := c.WithoutGREASE()
+	return needs.check(&own)
+}
+
 func ungrease[T ~uint16](list []T) []T {
 	return slices.DeleteFunc(append([]T{}, list...), func(v T) bool { return IsGREASE(uint16(v)) })
 }
