@@ -93,13 +93,10 @@ func NewKeyPackage(cfg Config, o KeyPackageOptions) (*KeyPackage, error) {
 		Lifetime:       leaf.Lifetime,
 		LeafExtensions: leaf.Extensions,
 		Extensions:     extensions,
+		// Nor is one published whose lifetime is longer than our own members would take.
+		Rules: cfg.leafRules(nil, nil, false),
 	})
 	if err != nil {
-		return nil, err
-	}
-	// Nor one whose lifetime is longer than our own members would take.
-	if err := tree.ValidateLeaf(cfg.Suite, public.LeafNode, tree.InKeyPackage, 0, nil, cfg.leafRules(nil, nil, false)); err != nil {
-		private.Erase()
 		return nil, err
 	}
 	return &KeyPackage{public, private}, nil

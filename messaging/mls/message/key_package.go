@@ -107,6 +107,7 @@ type KeyPackageOptions struct {
 	Lifetime       tree.Lifetime
 	LeafExtensions tree.Extensions // LeafNode.extensions
 	Extensions     tree.Extensions // KeyPackage.extensions
+	Rules          *tree.Rules     // that it must satisfy itself; nil: those of any group, at any time
 }
 
 // KeyPackagePrivate is the private half of a KeyPackage.
@@ -173,9 +174,15 @@ func NewKeyPackage(s *suite.Suite, signer suite.Signer, rand io.Reader, o KeyPac
 	if err := k.Sign(s, signer); err != nil {
 		return nil, nil, fmt.Errorf("KeyPackage: %w", err)
 	}
+	private := &KeyPackagePrivate{InitKey: initPrivate, EncryptionKey: leafPrivate}
 	// A KeyPackage that nobody would take is not published.
-	if err := k.Validate(s, &tree.Rules{MaxLifetime: math.MaxUint64}); err != nil {
+	rules := o.Rules
+	if rules == nil {
+		rules = &tree.Rules{MaxLifetime: math.MaxUint64}
+	}
+	if err := k.Validate(s, rules); err != nil {
+		private.Erase()
 		return nil, nil, err
 	}
-	return k, &KeyPackagePrivate{InitKey: initPrivate, EncryptionKey: leafPrivate}, nil
+	return k, private, nil
 }
