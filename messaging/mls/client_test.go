@@ -321,10 +321,11 @@ func TestDamagedKeyPackages(t *testing.T) {
 	b := ok[*mls.Group](t)(bob.Create(nil, nil))
 	ok[*mls.Staged](t)(b.Invite(packs[0]))
 	welcome := ok[mls.Event](t)(b.Confirm()).(*mls.Changed).Own.Welcome
-	half := len(first) - 66 // two private keys of 32 bytes, and their lengths
-	mixed := append(append([]byte{}, first[:half]...), second[half:]...)
-	mixedToo := append(append([]byte{}, second[:half]...), first[half:]...)
-	for what, values := range map[string][2][]byte{"swapped": {second, first}, "other private keys": {mixed, mixedToo}, "cut off": {first[:9], second[:9]}} {
+	const private = 66 // two private keys of 32 bytes, and their lengths
+	with := func(public, other []byte) []byte {
+		return append(append([]byte{}, public[:len(public)-private]...), other[len(other)-private:]...)
+	}
+	for what, values := range map[string][2][]byte{"swapped": {second, first}, "other private keys": {with(first, second), with(second, first)}, "cut off": {first[:9], second[:9]}} {
 		if err := store.Apply(mls.Batch{Write: []mls.Record{{Key: keys[0], Value: values[0]}, {Key: keys[1], Value: values[1]}}}); err != nil {
 			t.Fatal(err)
 		}
