@@ -337,3 +337,60 @@ func TestDamagedKeyPackages(t *testing.T) {
 		t.Errorf("%d were swept, want 2", n)
 	}
 }
+
+// TestKeyPackageIsUsedOnceByTwoPrograms: one is joining with it while the other does.
+func TestKeyPackageIsUsedOnceByTwoPrograms(t *testing.T) {
+	w := newWorld(t, 44)
+	cfg := w.config("alice", &mls.Memory{})
+	one, bob := must(t)(mls.NewClient(cfg)), w.client("bob")
+	packs := ok[[][]byte](t)(one.KeyPackages(1))
+	welcome := func() []byte {
+		b := ok[*mls.Group](t)(bob.Create(nil, nil))
+		ok[*mls.Staged](t)(b.Invite(packs[0]))
+		return ok[mls.Event](t)(b.Confirm()).(*mls.Changed).Own.Welcome
+	}
+	first, second := welcome(), welcome()
+	other := must(t)(mls.NewClient(cfg))
+	cfg.Authenticator = group.AuthenticatorFunc(func(id []byte, c []group.Candidate) error {
+		ok[*mls.Group](t)(other.Join(second, nil)) // while the first asks who they are
+		return w.Authenticate(id, c)
+	})
+	if _, err := must(t)(mls.NewClient(cfg)).Join(first, nil); !errors.Is(err, mls.ErrConflict) {
+		t.Fatalf("Join: %v, want ErrConflict", err)
+	}
+	if ids := ok[[][]byte](t)(one.Groups()); len(ids) != 1 {
+		t.Fatalf("%d groups by one KeyPackage", len(ids))
+	}
+}
+
+// TestNothingElseWhileJoining: a member that comes back by an external Commit waits
+// for it, or discards it and is where it was.
+func TestNothingElseWhileJoining(t *testing.T) {
+	w := newWorld(t, 45)
+	alice, bob := w.client("alice"), w.client("bob")
+	a := ok[*mls.Group](t)(alice.Create(nil, nil))
+	b := add(t, a, bob)[0]
+	_, staged, err := alice.JoinExternal(ok[[]byte](t)(b.GroupInfo()), mls.ExternalOptions{Resync: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := alice.JoinExternal(ok[[]byte](t)(b.GroupInfo()), mls.ExternalOptions{Resync: true}); !errors.Is(err, mls.ErrPending) {
+		t.Fatalf("a second one: %v, want ErrPending", err)
+	}
+	m := ok[[]byte](t)(b.Send([]byte("before"), nil))
+	for what, err := range map[string]error{
+		"Send": second(a.Send([]byte("x"), nil)), "Update": second(a.Update(nil)), "Receive": second(a.Receive(m)),
+	} {
+		if !errors.Is(err, mls.ErrJoining) {
+			t.Errorf("%s while joining: %v, want ErrJoining", what, err)
+		}
+	}
+	if waits := ok[[][]byte](t)(a.Resend()); len(waits) != 1 || string(waits[0]) != string(staged.Message) {
+		t.Fatalf("%d messages wait", len(waits))
+	}
+	if err := a.Discard(); err != nil {
+		t.Fatal(err)
+	}
+	wantMessage(t, a, m, "before")
+	wantMessage(t, b, ok[[]byte](t)(a.Send([]byte("after"), nil)), "after")
+}
