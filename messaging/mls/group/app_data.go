@@ -70,7 +70,8 @@ func applyAppData(cfg *Config, view *View, extensions tree.Extensions, proposals
 		return nil, err
 	}
 	// Components do not see each other's changes: each gets the view before the
-	// Commit. The order only decides which error comes first.
+	// Commit. The order only decides which error comes first. That the result is
+	// within our limits is checked with the other extensions.
 	for _, id := range order {
 		if dictionary, err = changes[id].apply(cfg, view, dictionary); err != nil {
 			return nil, err
@@ -88,8 +89,8 @@ type dataChange struct {
 	updates []AppData
 }
 
-// dataChanges groups the AppDataUpdate proposals by component, in the order of
-// the components. A component may be removed once, or updated, not both.
+// dataChanges groups the AppDataUpdate proposals by component, in the order in which
+// the Commit first names them. A component may be removed once, or updated, not both.
 func dataChanges(proposals []Covered) (map[component.ID]*dataChange, []component.ID, error) {
 	changes := make(map[component.ID]*dataChange)
 	var order []component.ID
@@ -110,7 +111,6 @@ func dataChanges(proposals []Covered) (map[component.ID]*dataChange, []component
 			c.updates = append(c.updates, AppData{p.Sender, update.Update})
 		}
 	}
-	slices.Sort(order)
 	return changes, order, nil
 }
 
@@ -133,9 +133,6 @@ func (c *dataChange) apply(cfg *Config, view *View, dictionary component.Diction
 	data, err := code.Update(view, current, present, c.updates)
 	if err != nil {
 		return dictionary, fmt.Errorf("%w: %v: %w", ErrForbidden, c.id, err)
-	}
-	if len(data) > cfg.Limits.ExtensionsSize {
-		return dictionary, fmt.Errorf("%w: %v has %d bytes", ErrLimit, c.id, len(data))
 	}
 	return dictionary.With(c.id, data), nil
 }

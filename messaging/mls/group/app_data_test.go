@@ -198,6 +198,22 @@ func TestAppDataRejects(t *testing.T) {
 	}
 }
 
+// A component decides who may remove its data; what it makes of updates is bounded.
+func TestAppDataIsTheComponents(t *testing.T) {
+	w, all := dataWorld(t, nil, false)
+	w.commit(all[0], all, CommitOptions{ByValue: []message.Proposal{update(appendID, "x")}})
+	cfg := all[1].State.cfg
+	outside := []Covered{{Proposal: remove(appendID), Sender: message.External(0)}}
+	if _, err := apply(&cfg, all[1].current, message.Member(0), outside, purposeNone, false); !errors.Is(err, errComponent) || !errors.Is(err, ErrForbidden) {
+		t.Errorf("removal by an external sender: %v", err)
+	}
+	cfg.Limits.ExtensionsSize = 100
+	large := []Covered{{Proposal: update(appendID, string(make([]byte, 100))), Sender: message.Member(0)}}
+	if _, err := apply(&cfg, all[1].current, message.Member(0), large, purposeNone, false); !errors.Is(err, ErrLimit) {
+		t.Errorf("data beyond the limit: %v", err)
+	}
+}
+
 // Without AppDataUpdate among the required capabilities, GroupContextExtensions may
 // change the dictionary; with it, the others.
 func TestDictionaryByGroupContextExtensions(t *testing.T) {

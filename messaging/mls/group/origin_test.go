@@ -128,6 +128,12 @@ func TestReinitializeRejects_11_2(t *testing.T) {
 	if _, _, err := old[0].Reinitialize(alice.cfg, o); err != nil {
 		t.Errorf("as it should be: %v", err)
 	}
+	gone := w.group("frank grace", CreateOptions{})
+	grace := gone[1].State
+	w.commit(gone[0], gone, CommitOptions{ByValue: []message.Proposal{&message.Remove{Removed: 1}}})
+	if _, _, err := grace.Reinitialize(gone[1].cfg, ContinueOptions{Leaf: gone[1].leaf()}); !errors.Is(err, ErrRemoved) {
+		t.Errorf("by somebody who was removed: %v", err)
+	}
 	future := w.group("dave", CreateOptions{})
 	w.commit(future[0], future, CommitOptions{ByValue: []message.Proposal{&message.ReInit{GroupID: []byte("next"), Version: 2, CipherSuite: w.suite.ID()}}})
 	if _, _, err := future[0].Reinitialize(future[0].cfg, ContinueOptions{Leaf: future[0].leaf()}); !errors.Is(err, message.ErrVersion) {

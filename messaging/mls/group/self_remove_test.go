@@ -166,6 +166,11 @@ func TestSelfRemoveIsRefused(t *testing.T) {
 	if _, err := all[1].Commit(CommitOptions{References: []message.ProposalRef{all[1].Waiting()[0].Ref}}); !errors.Is(err, ErrProposalList) {
 		t.Errorf("of the committer: %v", err)
 	}
+	for _, by := range []message.Sender{message.External(0), message.Member(9), {Type: message.SenderNewMemberProposal}} {
+		if err := checkSelfRemove(all[0].Tree(), Covered{Proposal: &message.SelfRemove{}, Sender: by}); !errors.Is(err, ErrProposal) {
+			t.Errorf("from %v: %v", by, err)
+		}
+	}
 	w.commit(all[0], all, CommitOptions{})
 
 	carol := w.client("carol")
@@ -180,6 +185,19 @@ func TestSelfRemoveIsRefused(t *testing.T) {
 	w.commit(all[0], all, CommitOptions{ByValue: []message.Proposal{&message.Add{KeyPackage: kp.Public}}})
 	if _, err := all[0].Propose(&message.SelfRemove{}, ProposalOptions{}); !errors.Is(err, ErrProposal) {
 		t.Errorf("in a group that is not capable of it: %v", err)
+	}
+	// What a member who does not keep to it has sent, a joiner does not carry out.
+	signed, err := all[0].sign(all[0].cfg.Signer, message.WireFormatPublicMessage, message.FramedContent{ContentType: message.ContentProposal, Proposal: &message.SelfRemove{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	rogue, err := all[0].current.protect(&all[0].State.cfg, signed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dave := w.client("dave")
+	if _, _, err := JoinExternal(dave.cfg, groupInfo(t, all[0]), ExternalOptions{Leaf: dave.leaf(), SelfRemoves: [][]byte{rogue}}); !errors.Is(err, ErrProposal) {
+		t.Errorf("in an external Commit to a group that is not capable of it: %v", err)
 	}
 	if _, err := selfRemoves(all[0].Tree(), message.Member(0), []Covered{{Proposal: &message.SelfRemove{}, Sender: message.Member(1), Ref: []byte("a")}}); !errors.Is(err, ErrProposal) {
 		t.Errorf("in a Commit of a group that is not capable of it: %v", err)
