@@ -7,9 +7,11 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/kith-kt/kith/messaging/mls/component"
 	"github.com/kith-kt/kith/messaging/mls/message"
 	"github.com/kith-kt/kith/messaging/mls/schedule"
 	"github.com/kith-kt/kith/messaging/mls/suite"
+	"github.com/kith-kt/kith/messaging/mls/syntax"
 	"github.com/kith-kt/kith/messaging/mls/tree"
 	"github.com/kith-kt/kith/messaging/mls/treekem"
 )
@@ -288,6 +290,18 @@ func TestMessagesWithUnknownKeys(t *testing.T) {
 	w.refuses(message.Wrap(m).Bytes(), suite.ErrSignature, bob)
 	// The generation was not used up by the forgery.
 	w.talk(all)
+	// A leaf that is blank.
+	content.Sender = message.Member(3)
+	if signed, err = message.Sign(w.suite, alice.State.cfg.Signer, message.WireFormatPrivateMessage, content, e.context); err != nil {
+		t.Fatal(err)
+	}
+	if opening, err = e.keys.Peek(3, schedule.Application, 0); err != nil {
+		t.Fatal(err)
+	}
+	if m, err = signed.ProtectPrivate(w.suite, e.secrets.SenderData, 0, opening.Key(), w.rand, nil, e.context); err != nil {
+		t.Fatal(err)
+	}
+	w.refuses(message.Wrap(m).Bytes(), ErrSender, bob, carol)
 
 	content.ContentType, content.ApplicationData, content.Proposal = message.ContentProposal, nil, &message.Remove{Removed: bob.Me()}
 	content.Sender = message.Member(alice.Me())
@@ -315,7 +329,7 @@ func TestMessagesWithUnknownKeys(t *testing.T) {
 func TestLateMessages_15_3(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, testSuite, 26)
-	w.limits.PastEpochs = 2
+	w.limits.PastEpochs, w.limits.ResumptionEpochs = 2, 1
 	all := w.group("alice bob", CreateOptions{})
 	alice, bob := all[0], all[1]
 	var sent [][]byte
@@ -338,6 +352,12 @@ func TestLateMessages_15_3(t *testing.T) {
 	}
 	if len(bob.past) != 2 {
 		t.Fatalf("%d past epochs are kept", len(bob.past))
+	}
+	// "Resumption PSK" (8.6): of as many past epochs as we were told to keep.
+	for back, want := range []bool{true, true, false} {
+		if _, ok := bob.ResumptionPSK(bob.Epoch() - uint64(back)); ok != want {
+			t.Errorf("the resumption PSK of %d epochs ago: %v", back, ok)
+		}
 	}
 }
 
@@ -496,4 +516,37 @@ func TestOwnUpdate_12_1_2(t *testing.T) {
 			t.Fatal("the key is not new")
 		}
 	})
+}
+
+// TestHandshakeAAD: where a group asks for SafeAAD, that of proposals and Commits is
+// one too (draft-ietf-mls-extensions, "Safe Additional Authenticated Data").
+func TestHandshakeAAD(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, testSuite, 30)
+	safe := component.Dictionary{}.With(component.SafeAADID, []byte{0}).Into(nil)
+	all := w.clients("alice bob")
+	alice, bob := all[0], all[1]
+	empty := []byte{0} // no items
+	alice.create(CreateOptions{Extensions: safe})
+	w.commit(alice, all, CommitOptions{ByValue: adds(bob), AAD: empty})
+	w.refuses(alice.forge(badCommit{aad: []byte("free")}), syntax.ErrSyntax, bob)
+	if _, err := alice.Commit(CommitOptions{AAD: []byte("free")}); !errors.Is(err, syntax.ErrSyntax) {
+		t.Fatal(err)
+	}
+	if _, err := alice.Propose(&message.Remove{Removed: bob.Me()}, ProposalOptions{AAD: []byte("free")}); !errors.Is(err, syntax.ErrSyntax) {
+		t.Fatal(err)
+	}
+	w.commit(alice, all, CommitOptions{AAD: empty})
+}
+
+// TestDictionaryProposalByItself: in a group that requires AppDataUpdate, a
+// GroupContextExtensions that changes the dictionary does not wait for a Commit.
+func TestDictionaryProposalByItself(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, testSuite, 31)
+	e := requiring(tree.RequiredCapabilities{Proposals: []tree.ProposalType{tree.ProposalAppDataUpdate}})
+	all := w.group("alice bob", CreateOptions{Extensions: e})
+	changed := component.Dictionary{}.With(component.PrivateUse, []byte("x")).Into(e)
+	w.refuses(all[0].sends(&message.GroupContextExtensions{Extensions: changed}), ErrProposal, all[1])
+	w.tell(all[0], all, all[0].sends(&message.GroupContextExtensions{Extensions: e}))
 }
