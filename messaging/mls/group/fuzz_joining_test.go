@@ -61,7 +61,10 @@ func (i *insider) invite(a inviteAttack) {
 	var err error
 	if v.external {
 		name += " (external)"
-		_, _, err = JoinExternal(i.w.erin.cfg, info, ExternalOptions{Leaf: i.w.erin.leaf()})
+		received := new(message.GroupInfo)
+		if err = syntax.Unmarshal(syntax.Marshal(info), received); err == nil {
+			_, _, err = JoinExternal(i.w.erin.cfg, received, ExternalOptions{Leaf: i.w.erin.leaf()})
+		}
 	} else {
 		_, err = Join(i.w.erin.cfg, v.kp, welcome, JoinOptions{})
 	}

@@ -82,14 +82,18 @@ var messageAttacks = []insiderAttack{
 	}),
 	said("in the name of nobody", message.ContentApplication, func(i *insider, c *message.FramedContent, o *fuzzSeal) {
 		nobody := tree.LeafIndex(i.e.tree.LeafCount()) + tree.LeafIndex(i.s.n(3))
-		if i.s.chance(2) {
+		if i.s.chance(4) {
 			nobody = math.MaxUint32
 		}
-		o.leaf = &nobody
+		for l := range tree.LeafIndex(i.e.tree.LeafCount()) {
+			if i.e.tree.Leaf(l) == nil && i.s.chance(2) {
+				nobody = l // whose ratchets all members have
+			}
+		}
+		o.leaf, c.Sender = &nobody, message.Member(nobody)
 	}),
 	said("far ahead", message.ContentApplication, func(i *insider, c *message.FramedContent, o *fuzzSeal) {
-		x := &fuzzSent{epoch: i.in.Epoch(), sender: message.Member(i.in.Me()), kind: message.ContentApplication}
-		g := uint32(i.victim.next[x.ratchet()]) + schedule.MaxForward + 1
+		g := i.expected(schedule.Application) + schedule.MaxForward + 1
 		o.key = i.keyAt(g)
 		if i.s.chance(4) {
 			g = math.MaxUint32
@@ -128,11 +132,11 @@ var messageAttacks = []insiderAttack{
 		// A second message of a generation that the victim has had, of a ratchet that
 		// mallory kept from before.
 		a := i.sign(formatPrivate, message.ContentApplication, nil)
-		x := &fuzzSent{epoch: i.in.Epoch(), sender: message.Member(i.in.Me()), kind: message.ContentApplication}
-		if i.victim.next[x.ratchet()] == 0 {
+		next := i.expected(schedule.Application)
+		if next == 0 {
 			return nil, errNotNow
 		}
-		g := uint32(i.s.n(int(i.victim.next[x.ratchet()])))
+		g := uint32(i.s.n(int(next)))
 		return i.seal(a, fuzzSeal{generation: &g}), nil
 	}},
 	{"signed for the other format", func(i *insider) ([]byte, error) {
@@ -170,6 +174,29 @@ var messageAttacks = []insiderAttack{
 	spoken("external sender", func(i *insider, c *message.FramedContent) {
 		c.Sender, c.Proposal = message.External(uint32(i.s.n(2))), &message.Remove{Removed: i.victim.Me()}
 	}),
+	{"external sender who commits", func(i *insider) ([]byte, error) {
+		if !i.in.group.open {
+			return nil, errNotNow
+		}
+		c := fuzzCommit{insider: i, content: func(f *message.FramedContent) { f.Sender = message.External(0) }, by: i.w.server}
+		return c.make()
+	}},
+	{"external sender's proposal of what it may not", func(i *insider) ([]byte, error) {
+		if !i.in.group.open {
+			return nil, errNotNow
+		}
+		a := i.sign(formatPublic, message.ContentProposal, func(c *message.FramedContent) {
+			c.Sender, c.Proposal = message.External(0), fuzzPick(i.s, []message.Proposal{i.update(nil), &message.SelfRemove{}})
+		})
+		i.resign(a, i.w.server)
+		return i.public(a), nil
+	}},
+	{"external sender's proposal, signed by mallory", func(i *insider) ([]byte, error) {
+		if !i.in.group.open {
+			return nil, errNotNow
+		}
+		return i.public(i.sign(formatPublic, message.ContentProposal, func(c *message.FramedContent) { c.Sender = message.External(0) })), nil
+	}},
 	spoken("stranger who asks to be added", func(i *insider, c *message.FramedContent) {
 		c.Sender = message.Sender{Type: message.SenderNewMemberProposal}
 		c.Proposal = &message.Add{KeyPackage: i.keyPackageOf(i.in.peer, i.in.cfg.Signer, nil)}
@@ -247,7 +274,7 @@ var messageAttacks = []insiderAttack{
 		return p
 	}),
 	proposed("old version", func(i *insider) message.Proposal { return &message.ReInit{CipherSuite: i.cs.ID()} }),
-	proposed("ephemeral data of nobody", func(i *insider) message.Proposal { return &message.AppEphemeral{Component: 0x9000} }),
+	proposed("ephemeral data of nobody", func(i *insider) message.Proposal { return &message.AppEphemeral{Component: 0x9000, Data: []byte{0}} }),
 	proposed("malformed app_ack", func(i *insider) message.Proposal {
 		return &message.AppEphemeral{Component: component.AppAckID, Data: []byte{1}}
 	}),
@@ -304,8 +331,12 @@ func (i *insider) keyAt(generation uint32) *schedule.Key {
 	}
 }
 
-// nextFor is the generation that the victim expects of mallory.
+// expected is the generation that the victim expects of mallory next.
+func (i *insider) expected(kind schedule.Kind) uint32 {
+	return uint32(i.victim.next[ratchetOf(i.in, i.in.Me(), kind)])
+}
+
+// nextFor is one that mallory has not used, and the victim neither.
 func (i *insider) nextFor() uint32 {
-	x := &fuzzSent{epoch: i.in.Epoch(), sender: message.Member(i.in.Me()), kind: message.ContentApplication}
-	return max(uint32(i.victim.next[x.ratchet()]), i.nextOf(i.in.Me(), schedule.Application))
+	return max(i.expected(schedule.Application), i.nextOf(i.in.Me(), schedule.Application))
 }

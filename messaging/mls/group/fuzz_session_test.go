@@ -29,7 +29,9 @@ func (w *fuzzWorld) step() {
 	case 0, 1, 2:
 		w.say(m)
 	case 3, 4:
-		w.propose(m)
+		if w.propose(m); s.chance(4) {
+			w.proposeOutside(g)
+		}
 	case 5:
 		w.commit(m, CommitOptions{Public: s.chance(2), OmitPath: s.chance(2), AAD: []byte("aad 1")})
 	case 6:
@@ -49,10 +51,7 @@ func (w *fuzzWorld) step() {
 			m.restart()
 		}
 	case 12:
-		if s.chance(3) {
-			w.burn(m)
-			w.say(m)
-		}
+		w.late(m, fuzzPick(s, g.active()), gaps[s.n(len(gaps)*2)%len(gaps)*s.n(2)])
 	case 13:
 		w.attackGroupInfo()
 	case 14, 15, 16, 17, 18, 19, 20, 21:
@@ -97,14 +96,19 @@ func TestEveryAttack(t *testing.T) {
 		w.end()
 		w.s.rest = mlstest.Bytes(100+seed, 1<<14)
 		for _, g := range w.groups {
+			for _, gap := range gaps {
+				w.late(fuzzPick(w.s, g.active()), fuzzPick(w.s, g.active()), gap)
+			}
 			for n := range sounds {
 				if i := w.insider(g); i != nil {
 					i.sound(n)
 				}
 			}
 			for _, a := range slices.Concat(commitAttacks, messageAttacks) {
-				if i := w.insider(g); i != nil {
-					i.attack(a)
+				for range 2 {
+					if i := w.insider(g); i != nil {
+						i.attack(a)
+					}
 				}
 			}
 			for _, a := range inviteAttacks {

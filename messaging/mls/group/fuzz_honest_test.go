@@ -1,0 +1,254 @@
+package group
+
+import (
+	"bytes"
+	"fmt"
+
+	"github.com/kith-kt/kith/messaging/mls/component"
+	"github.com/kith-kt/kith/messaging/mls/message"
+	"github.com/kith-kt/kith/messaging/mls/schedule"
+	"github.com/kith-kt/kith/messaging/mls/syntax"
+	"github.com/kith-kt/kith/messaging/mls/tree"
+)
+
+func (w *fuzzWorld) adds(clients ...*peer) []message.Proposal {
+	var out []message.Proposal
+	for _, c := range clients {
+		out = append(out, &message.Add{KeyPackage: w.keyPackage(c)})
+	}
+	return out
+}
+
+// keyPackage makes a KeyPackage and keeps its private keys.
+func (w *fuzzWorld) keyPackage(c *peer) *message.KeyPackage {
+	public := c.keyPackage()
+	w.kps[string(public.LeafNode.EncryptionKey)] = c.kp
+	return public
+}
+
+// say sends application data.
+func (w *fuzzWorld) say(m *fuzzMember) {
+	data, aad := fmt.Appendf(nil, "data %d", w.sends), fmt.Appendf(nil, "aad %d", w.sends%3)
+	generation := m.generation(schedule.Application)
+	msg, err := m.Protect(data, aad)
+	if len(m.Waiting()) > 0 {
+		if err == nil {
+			w.t.Fatalf("%s sends while proposals wait", m)
+		}
+		return
+	}
+	if err != nil {
+		w.t.Fatalf("%s sends: %v", m, err)
+	}
+	w.sent(&fuzzSent{bytes: msg, group: m.group, epoch: m.Epoch(), kind: message.ContentApplication, by: m,
+		sender: message.Member(m.Me()), private: true, generation: generation, data: data, aad: aad})
+}
+
+// gaps are numbers of messages that get lost between two.
+var gaps = []int{0, 1, 40, schedule.Window - 3, schedule.Window - 2, schedule.Window - 1, schedule.Window, schedule.MaxForward - 1, schedule.MaxForward, schedule.MaxForward + 1}
+
+// late has a member send three messages, the last after a gap. One who gets them in
+// another order takes what is within the bounds of the ratchet.
+func (w *fuzzWorld) late(m, to *fuzzMember, gap int) {
+	if m == to || m.Removed() || to.Removed() || m.Epoch() != to.Epoch() || len(m.Waiting()) > 0 {
+		return
+	}
+	at := len(m.group.wire)
+	w.say(m)
+	w.say(m)
+	w.burn(m, gap)
+	w.say(m)
+	three := m.group.wire[at:]
+	orders := [][]int{{1, 2, 0}, {2, 1, 0}, {2, 0, 1}, {1, 0, 2}}
+	for _, n := range fuzzPick(w.s, orders) {
+		w.deliver(to, three[n].bytes, "late")
+	}
+}
+
+// burn uses up keys of a member's that no message is ever sent with.
+func (w *fuzzWorld) burn(m *fuzzMember, n int) {
+	for range n {
+		_, key, err := m.current.keys.NextKey(m.Me(), schedule.Application)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		key.Erase()
+	}
+}
+
+// propose sends a proposal, if it is one that m's own code lets it make.
+func (w *fuzzWorld) propose(m *fuzzMember) {
+	o := ProposalOptions{Public: w.s.chance(2), AAD: fmt.Appendf(nil, "aad %d", w.sends%3)}
+	generation := m.generation(schedule.Handshake)
+	var msg []byte
+	var err error
+	if p := w.proposal(m); p != nil {
+		msg, err = m.Propose(p, o)
+	} else {
+		msg, err = m.ProposeUpdate(nil, o)
+	}
+	if err != nil {
+		return // not a proposal for this epoch
+	}
+	waiting := m.Waiting()
+	p := waiting[len(waiting)-1]
+	w.sent(&fuzzSent{bytes: msg, group: m.group, epoch: m.Epoch(), kind: message.ContentProposal, by: m,
+		sender: p.Sender, private: fuzzPrivate(msg), generation: generation, ref: p.Ref, aad: o.AAD})
+}
+
+func fuzzPrivate(msg []byte) bool { return msg[3] == byte(message.WireFormatPrivateMessage) }
+
+// proposal picks a proposal; nil is an Update.
+func (w *fuzzWorld) proposal(m *fuzzMember) message.Proposal {
+	switch w.s.n(8) {
+	case 0:
+		for _, c := range w.clients {
+			if m.group.of(c) == nil {
+				return &message.Add{KeyPackage: w.keyPackage(c)}
+			}
+		}
+	case 1:
+		if i := tree.LeafIndex(w.s.n(6)); m.Member(i) != nil && m.Tree().MemberCount() > 3 {
+			return &message.Remove{Removed: i}
+		}
+	case 2:
+		return &message.PreSharedKey{PSK: schedule.PreSharedKeyID{Type: schedule.ExternalPSK, ID: []byte("psk")}}
+	case 3:
+		if m.Tree().MemberCount() > 3 {
+			return &message.SelfRemove{}
+		}
+	case 4:
+		list := component.List{component.AppComponentsID, component.ID(1 + w.s.n(4))}
+		return &message.AppDataUpdate{Component: component.AppComponentsID, Update: syntax.Marshal(list)}
+	case 5:
+		ack := component.AppAck{Ranges: []component.MessageRange{{Sender: 0, First: 0, Last: uint32(w.s.n(4))}}}
+		return &message.AppEphemeral{Component: component.AppAckID, Data: syntax.Marshal(ack)}
+	case 6:
+		return &message.PreSharedKey{PSK: schedule.PreSharedKeyID{Type: schedule.ResumptionPSK, Usage: schedule.UsageApplication,
+			GroupID: m.group.id, Epoch: uint64(w.s.n(int(m.Epoch()) + 1))}}
+	}
+	return nil
+}
+
+// commit sends a Commit. One that is not of the newest epoch has lost.
+func (w *fuzzWorld) commit(m *fuzzMember, o CommitOptions) {
+	g := m.group
+	if m.Pending() != nil {
+		return
+	}
+	generation := m.generation(schedule.Handshake)
+	p, err := m.Commit(o)
+	if err != nil {
+		return
+	}
+	x := &fuzzSent{bytes: p.Message, group: g, epoch: m.Epoch(), kind: message.ContentCommit, by: m,
+		sender: message.Member(m.Me()), private: fuzzPrivate(p.Message), generation: generation, aad: o.AAD, lost: m.Epoch() != g.epoch}
+	for _, q := range p.Committed.Proposals {
+		if q.Ref != nil {
+			x.refs = append(x.refs, q.Ref)
+		}
+	}
+	x.removes = p.Committed.RemovedLeaves
+	w.sent(x)
+	if x.lost {
+		return // it stays pending until the winner comes
+	}
+	w.keepOld(g)
+	if w.s.chance(2) {
+		if _, err := m.Process(p.Message); err != nil {
+			w.t.Fatalf("%s merges its own commit: %v", m, err)
+		}
+	} else if _, err := m.Merge(p); err != nil {
+		w.t.Fatal(err)
+	}
+	w.newest(m)
+	for _, q := range p.Committed.Proposals {
+		if add, ok := q.Proposal.(*message.Add); ok {
+			w.welcome(g, string(add.KeyPackage.LeafNode.Credential.Identity), add.KeyPackage, p.Welcome)
+		}
+	}
+}
+
+// keepOld has mallory keep what she should forget.
+func (w *fuzzWorld) keepOld(g *fuzzGroup) {
+	for _, m := range g.active() {
+		if m.mallory() {
+			g.oldKeys = append(g.oldKeys, fuzzOldKeys{bytes.Clone(m.current.secrets.Membership), bytes.Clone(m.current.secrets.SenderData)})
+		}
+	}
+}
+
+// joinExternal has a client enter by an external Commit, on the word of a member.
+func (w *fuzzWorld) joinExternal(m *fuzzMember, c *peer) {
+	g := m.group
+	old := g.of(c)
+	if old == m {
+		return
+	}
+	info, err := m.GroupInfo(GroupInfoOptions{ExternalPub: true})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	o := ExternalOptions{Leaf: c.leaf(), AAD: []byte("here I am")}
+	x := &fuzzSent{group: g, epoch: m.Epoch(), kind: message.ContentCommit, sender: message.Sender{Type: message.SenderNewMemberCommit}, aad: o.AAD}
+	for i, leaf := range m.Members() {
+		if string(leaf.Credential.Identity) == c.name {
+			o.Resync = func(l *tree.LeafNode) bool { return l.Equal(leaf) }
+			x.removes = append(x.removes, i)
+		}
+	}
+	if len(x.removes) > 0 && c == m.peer {
+		return
+	}
+	state, msg, err := JoinExternal(c.cfg, info, o)
+	if err != nil {
+		w.t.Fatalf("%s joins %s by an external commit: %v", c.name, g.id, err)
+	}
+	x.bytes, x.lost = msg, m.Epoch() != g.epoch
+	if x.lost {
+		w.sent(x)
+		return
+	}
+	w.keepOld(g)
+	if old != nil {
+		old.lost = true
+	}
+	w.sent(x)
+	joiner := w.enter(g, c, state)
+	w.newest(joiner)
+}
+
+// senders makes the server, and the extension that names it as an external sender.
+func (w *fuzzWorld) senders() tree.Extension {
+	server := w.client("server")
+	w.server = server.cfg.Signer
+	var x syntax.Writer
+	x.Nested(func(x *syntax.Writer) {
+		x.Vector(w.server.Public())
+		c := tree.BasicCredential([]byte(server.name))
+		c.Marshal(x)
+	})
+	return tree.Extension{Type: tree.ExtensionExternalSenders, Data: x.Bytes()}
+}
+
+// proposeOutside has the server propose something.
+func (w *fuzzWorld) proposeOutside(g *fuzzGroup) {
+	if !g.open {
+		return
+	}
+	m := g.current()[0]
+	p := w.proposal(m)
+	if q, ok := p.(*message.PreSharedKey); ok && q.PSK.FreshNonce(w.suite, w.rand) != nil || p == nil {
+		return
+	}
+	if q, ok := p.(*message.Remove); ok && q.Removed == 0 { // the policy's
+		return
+	}
+	to := Target{GroupID: g.id, Epoch: g.epoch, AAD: []byte("outside")}
+	msg, err := ProposeExternal(w.suite, w.server, to, 0, p)
+	if err != nil {
+		return // not for external senders
+	}
+	a := w.opened(&fuzzSent{bytes: msg, group: g})
+	w.sent(&fuzzSent{bytes: msg, group: g, epoch: g.epoch, kind: message.ContentProposal, sender: message.External(0), ref: a.Ref(w.suite), aad: to.AAD})
+}
