@@ -89,6 +89,8 @@ func NewClient(cfg Config) (*Client, error) {
 		return nil, fmt.Errorf("%w: no Rand", ErrConfig)
 	case cfg.Now == nil:
 		return nil, fmt.Errorf("%w: no Now", ErrConfig)
+	case cfg.Credential.Type == 0:
+		return nil, fmt.Errorf("%w: no Credential", ErrConfig)
 	}
 	s, err := suite.Get(cfg.Suite)
 	if err != nil {

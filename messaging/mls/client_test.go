@@ -22,6 +22,7 @@ func TestNewClientRefuses(t *testing.T) {
 		"no Signer":            {func(c *mls.Config) { c.Signer = nil }, mls.ErrConfig},
 		"no Rand":              {func(c *mls.Config) { c.Rand = nil }, mls.ErrConfig},
 		"no Now":               {func(c *mls.Config) { c.Now = nil }, mls.ErrConfig},
+		"no Credential":        {func(c *mls.Config) { c.Credential = tree.Credential{} }, mls.ErrConfig},
 		"no Suite":             {func(c *mls.Config) { c.Suite = 0 }, suite.ErrUnsupported},
 		"key of another suite": {func(c *mls.Config) { c.Suite = suite.P256_AES128GCM_SHA256_P256 }, mls.ErrConfig},
 	} {

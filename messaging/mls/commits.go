@@ -302,7 +302,8 @@ func (g *Group) ProposeUpdate(change *group.LeafChange, o group.ProposalOptions)
 // Leave proposes that we are removed, and returns the proposal for everybody (an
 // MLSMessage): a SelfRemove if all members know it, otherwise a Remove. We are out once
 // somebody has committed it and Receive returns [*Removed]; a Commit without it, which
-// can overtake it, makes another Leave necessary.
+// can overtake it, makes another Leave necessary. The last member has nobody to do that,
+// and uses [Client.Forget].
 func (g *Group) Leave() ([]byte, error) {
 	var o group.ProposalOptions
 	return g.propose(nil, func() ([]byte, error) {
