@@ -1,6 +1,7 @@
 package tree
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/kith-kt/kith/messaging/mls/suite"
@@ -54,6 +55,17 @@ func (c *Capabilities) SupportsProposal(t ProposalType) bool {
 // SupportsCredential reports whether t is listed: no credential type is a default.
 func (c *Capabilities) SupportsCredential(t CredentialType) bool {
 	return slices.Contains(c.Credentials, t)
+}
+
+// checkListed returns ErrDefaultListed if c lists a default type.
+func (c *Capabilities) checkListed() error {
+	if i := slices.IndexFunc(c.Extensions, ExtensionType.IsDefault); i >= 0 {
+		return fmt.Errorf("%w: extension %d", ErrDefaultListed, c.Extensions[i])
+	}
+	if i := slices.IndexFunc(c.Proposals, ProposalType.IsDefault); i >= 0 {
+		return fmt.Errorf("%w: proposal %d", ErrDefaultListed, c.Proposals[i])
+	}
+	return nil
 }
 
 func writeTypes[T ~uint16](w *syntax.Writer, types []T) {

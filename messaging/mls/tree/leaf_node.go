@@ -97,10 +97,15 @@ func (l *LeafNode) signed(groupID []byte, index LeafIndex) []byte {
 }
 
 // Sign sets the signature. signer must hold l.SignatureKey, otherwise Sign returns
-// ErrSignatureKey. groupID and index are not looked at for SourceKeyPackage.
+// ErrSignatureKey. groupID and index are not looked at for SourceKeyPackage. The
+// error is ErrDefaultListed if the capabilities list what must not be listed, which
+// is a rule for those who make leaf nodes, and not for those who receive them.
 func (l *LeafNode) Sign(s *suite.Suite, signer suite.Signer, groupID []byte, index LeafIndex) error {
 	if !bytes.Equal(signer.Public(), l.SignatureKey) {
 		return ErrSignatureKey
+	}
+	if err := l.Capabilities.checkListed(); err != nil {
+		return err
 	}
 	signature, err := s.SignWithLabel(signer, leafNodeLabel, l.signed(groupID, index))
 	if err != nil {

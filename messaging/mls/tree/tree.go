@@ -43,6 +43,9 @@ var (
 	ErrDuplicateKey = fmt.Errorf("%w: key used twice", ErrInvalid)
 	// ErrSignatureKey: a leaf node was to be signed with a key that it does not name.
 	ErrSignatureKey = fmt.Errorf("%w: signature key", ErrInvalid)
+	// ErrDefaultListed: capabilities of a leaf node that was to be signed list a type
+	// that everybody has by default.
+	ErrDefaultListed = fmt.Errorf("%w: default type listed", ErrInvalid)
 	// ErrParentHash: a parent node cannot be chained back to a leaf.
 	ErrParentHash = fmt.Errorf("%w: parent hash", ErrInvalid)
 	// ErrUnmergedLeaves: a list of unmerged leaves is not sorted, names a leaf that is

@@ -1,0 +1,73 @@
+package tree
+
+import (
+	"errors"
+	"slices"
+	"testing"
+
+	"github.com/kith-kt/kith/messaging/mls/mlstest"
+	"github.com/kith-kt/kith/messaging/mls/suite"
+)
+
+// "Leaf Node Contents" (7.2): default types are not listed by those who make a leaf
+// node. Those who receive one that lists them are not told to mind, and do not.
+func TestDefaultTypesAreNotListed_7_2(t *testing.T) {
+	for name, list := range map[string]func(*Capabilities){
+		"extension application_id":          func(c *Capabilities) { c.Extensions = []ExtensionType{0x0a0a, 1} },
+		"extension external_senders":        func(c *Capabilities) { c.Extensions = []ExtensionType{5} },
+		"proposal add":                      func(c *Capabilities) { c.Proposals = []ProposalType{ProposalSelfRemove, 1} },
+		"proposal group_context_extensions": func(c *Capabilities) { c.Proposals = []ProposalType{7} },
+	} {
+		g := newTeam(t, x25519)
+		g.signers[0] = g.signer()
+		c := g.leafCase(InUpdate)
+		list(&c.leaf.Capabilities)
+		if err := c.leaf.Sign(g.s, g.signers[0], g.id, c.index); !errors.Is(err, ErrDefaultListed) || c.leaf.Signature != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		var err error
+		c.leaf.Signature, err = g.s.SignWithLabel(g.signers[0], leafNodeLabel, c.leaf.signed(g.id, c.index))
+		g.must(err)
+		if err := ValidateLeaf(g.s, c.leaf, InUpdate, c.index, c.replaces, c.rules); err != nil {
+			t.Errorf("%s, of somebody else: %v", name, err)
+		}
+	}
+	c := Capabilities{Extensions: []ExtensionType{0, 6, 0xffff}, Proposals: []ProposalType{0, 8, 0xffff}}
+	if err := c.checkListed(); err != nil {
+		t.Errorf("types that are no defaults: %v", err)
+	}
+}
+
+// "Signing" (5.1.2): a member's signature key is one of the group's scheme, however
+// well it signs in its own.
+func TestSignatureKeyIsOfTheSuite_5_1_2(t *testing.T) {
+	for _, id := range suite.All() {
+		for _, other := range suite.All() {
+			if sameScheme(id, other) {
+				continue
+			}
+			g := newTeam(t, id)
+			_, signer, err := mustSuite(t, other).GenerateSigner(mlstest.Rand(5))
+			g.must(err)
+			l := g.leaf(signer, SourceKeyPackage)
+			g.must(l.Sign(mustSuite(t, other), signer, nil, 0))
+			if err := ValidateLeaf(g.s, l, InKeyPackage, 0, nil, g.rules()); !errors.Is(err, suite.ErrKey) {
+				t.Errorf("key of %v in a group of %v: %v", other, id, err)
+			}
+		}
+	}
+}
+
+// sameScheme reports whether two suites sign alike: Ed25519, Ed448, or a curve.
+func sameScheme(a, b suite.ID) bool {
+	for _, alike := range [][]suite.ID{
+		{suite.X25519_AES128GCM_SHA256_Ed25519, suite.X25519_CHACHA20POLY1305_SHA256_Ed25519,
+			suite.MLKEM768X25519_AES128GCM_SHA256_Ed25519, suite.MLKEM768X25519_AES256GCM_SHA384_Ed25519},
+		{suite.X448_AES256GCM_SHA512_Ed448, suite.X448_CHACHA20POLY1305_SHA512_Ed448},
+	} {
+		if slices.Contains(alike, a) && slices.Contains(alike, b) {
+			return true
+		}
+	}
+	return a == b
+}
