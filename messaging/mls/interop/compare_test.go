@@ -41,14 +41,17 @@ func TestCompare(t *testing.T) {
 		{"classical: suite 1 of both", suite.X25519_AES128GCM_SHA256_Ed25519, 1},
 		{"post-quantum: ML-KEM-768 with X25519, AES-256 and Ed25519 of both; SHA-384 here, SHA-512 in ts-mls's suite 83", suite.MLKEM768X25519_AES256GCM_SHA384_Ed25519, 83},
 	} {
-		s, err := suite.Get(pair.ours)
-		must(t, err)
-		p := start(t, "bench.mjs")
-		var r report
-		for _, n := range sizes {
-			(&comparison{t: t, p: p, r: &r, n: n, name: fmt.Sprint(n), suite: s, theirs: pair.theirs}).run()
-		}
-		t.Logf("%s, %d cores\n%s", pair.title, runtime.NumCPU(), r.String())
+		t.Run(fmt.Sprintf("suite %d", pair.theirs), func(t *testing.T) {
+			s, err := suite.Get(pair.ours)
+			must(t, err)
+			p := start(t, "bench.mjs")
+			var r report
+			for _, n := range sizes {
+				(&comparison{t: t, p: p, r: &r, n: n, name: fmt.Sprint(n), suite: s, theirs: pair.theirs}).run()
+				t.Logf("%d members are measured", n)
+			}
+			t.Logf("%s, %d cores\n%s", pair.title, runtime.NumCPU(), r.String())
+		})
 	}
 }
 
