@@ -158,33 +158,6 @@ func (d *draft) finish(p *Pending, t *transition, signed *message.AuthenticatedC
 	return err
 }
 
-// protect turns signed content into an MLSMessage of the wire format that it was
-// signed for ("Message Framing", 6).
-func (e *epoch) protect(cfg *Config, signed *message.AuthenticatedContent) ([]byte, error) {
-	s := cfg.Suite
-	if signed.WireFormat == message.WireFormatPublicMessage {
-		var membership []byte
-		if signed.Content.Sender.Type == message.SenderMember {
-			membership = e.secrets.Membership
-		}
-		m, err := signed.ProtectPublic(s, membership, e.context)
-		if err != nil {
-			return nil, err
-		}
-		return message.Wrap(m).Bytes(), nil
-	}
-	generation, key, err := e.keys.NextKey(e.me, signed.Content.ContentType.Kind())
-	if err != nil {
-		return nil, err
-	}
-	defer key.Erase()
-	m, err := signed.ProtectPrivate(s, e.secrets.SenderData, generation, key, cfg.Rand, cfg.Padding, e.context)
-	if err != nil {
-		return nil, err
-	}
-	return message.Wrap(m).Bytes(), nil
-}
-
 // Commit makes a Commit of ours ("Creating a Commit", 12.4.1). The State is
 // unchanged but for a message key until the result is merged. ErrPending: there is
 // one already.
@@ -260,29 +233,6 @@ func (s *State) fill(p message.Proposal) (message.Proposal, error) {
 		return &q, nil
 	}
 	return p, nil
-}
-
-// apply returns the template of the leaf after a change, and its signer. c may be
-// nil.
-func (c *LeafChange) apply(leaf *tree.LeafNode, signer suite.Signer) (tree.LeafNode, suite.Signer) {
-	next := *leaf
-	if c == nil {
-		return next, signer
-	}
-	if c.Credential != nil {
-		next.Credential = *c.Credential
-	}
-	if c.Capabilities != nil {
-		next.Capabilities = *c.Capabilities
-	}
-	if c.Extensions != nil {
-		next.Extensions = c.Extensions
-	}
-	if c.Signer != nil {
-		signer = c.Signer
-		next.SignatureKey = signer.Public()
-	}
-	return next, signer
 }
 
 // moved notes what the committer's own leaf does.
