@@ -1,0 +1,43 @@
+package authentication
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/kith-kt/kith/messaging/mls/group"
+	"github.com/kith-kt/kith/messaging/mls/tree"
+	"github.com/kith-kt/kith/proto/label"
+)
+
+// identity returns the label that a credential presents ("Credential Validation", 5.3.1,
+// "presented identifiers"). It must be in its one form already: with two spellings of
+// one label two members could look like two people, or like one.
+func identity(c *tree.Credential) (string, error) {
+	if c.Type != tree.CredentialBasic {
+		return "", fmt.Errorf("%w: it is of type %d; use a basic credential", ErrCredential, c.Type)
+	}
+	if len(c.Identity) > label.MaxSize {
+		return "", fmt.Errorf("%w: it has %d bytes, the most is %d", ErrCredential, len(c.Identity), label.MaxSize)
+	}
+	name := string(c.Identity)
+	canonical, err := label.Canonical(name)
+	if err != nil {
+		return "", fmt.Errorf("%w: %w", ErrCredential, err)
+	}
+	if canonical != name {
+		return "", fmt.Errorf("%w: write %q as %q", ErrCredential, name, canonical)
+	}
+	if !strings.Contains(name, "@") {
+		return "", fmt.Errorf("%w: %q names no provider; use NAME@DOMAIN", ErrCredential, name)
+	}
+	return name, nil
+}
+
+// successor checks that a leaf stays with its person ("Credential Validation", 5.3.1, on
+// valid successors): devices may get new keys, and nobody another name.
+func successor(c *group.Candidate) error {
+	if c.Replaces == nil || c.Replaces.Credential.Equal(&c.Credential) {
+		return nil
+	}
+	return fmt.Errorf("%w: it is that of %q, and would be that of %q; remove the one and add the other", ErrSuccessor, c.Replaces.Credential.Identity, c.Credential.Identity)
+}

@@ -1,0 +1,50 @@
+package authentication
+
+import (
+	"context"
+	"iter"
+
+	"github.com/kith-kt/kith/messaging/mls"
+	"github.com/kith-kt/kith/messaging/mls/tree"
+)
+
+// Unproved is a member whom the directory does not prove now.
+type Unproved struct {
+	// Member is for mls.Group.Remove.
+	Member mls.Member
+	// Err is as Authenticate returns it. ErrNotListed: the directory proves that the
+	// device is not one of the label's any more, so that it is to be removed.
+	// ErrUnproved: it proves nothing, because it cannot be reached, misbehaves, or
+	// waits for an acknowledgement: look at the cause, and do not remove somebody only
+	// because a directory is away. ErrCredential: the member has no label.
+	Err error
+}
+
+// Recheck returns the members of a group whom the directory does not prove any more, as
+// after a device was removed from a record: MLS asks about a credential when it enters,
+// and the application must ask about it later on ("Credential Validation", 5.3.1, on
+// expiry and revocation). members are those of group.View.Members. Every label is asked
+// about once, and freshly. There is no limit on labels: all were let in before. Requests
+// end with ctx.
+func (s *Service) Recheck(ctx context.Context, members iter.Seq2[tree.LeafIndex, *tree.LeafNode]) []Unproved {
+	b := s.batch(ctx)
+	var out []Unproved
+	for i, leaf := range members {
+		if err := b.recheck(leaf); err != nil {
+			out = append(out, Unproved{mls.Member{Leaf: i, Credential: leaf.Credential, SignatureKey: leaf.SignatureKey}, err})
+		}
+	}
+	return out
+}
+
+func (b *batch) recheck(leaf *tree.LeafNode) error {
+	name, err := identity(&leaf.Credential)
+	if err != nil {
+		return err
+	}
+	p, err := b.prove(name) // what is kept is not looked at
+	if err != nil {
+		return err
+	}
+	return b.listed(p, name, leaf.SignatureKey)
+}
