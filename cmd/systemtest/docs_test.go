@@ -161,13 +161,21 @@ func (s *sources) check(t *testing.T, where, code string) {
 	}
 }
 
-// TestSpecMap holds docs/spec-map.md against the sources: every function and
-// test that it names exists, and every row has both or says why it has not.
+// TestSpecMap holds the maps of both specifications against the sources: every
+// function and test that they name exists, and every row has both or says why it
+// has not.
 func TestSpecMap(t *testing.T) {
 	s := readSources(t)
+	for doc, least := range map[string]int{"docs/spec-map.md": 100, "docs/mls-map.md": 100} {
+		t.Run(doc, func(t *testing.T) { s.specMap(t, doc, least) })
+	}
+}
+
+// specMap checks one map, of at least so many rows.
+func (s *sources) specMap(t *testing.T, doc string, least int) {
 	next, rows := 1, 0
-	for n, line := range strings.Split(readDoc(t, "docs/spec-map.md"), "\n") {
-		where := "docs/spec-map.md:" + strconv.Itoa(n+1)
+	for n, line := range strings.Split(readDoc(t, doc), "\n") {
+		where := doc + ":" + strconv.Itoa(n+1)
 		if !strings.HasPrefix(line, "|") {
 			continue
 		}
@@ -192,7 +200,7 @@ func TestSpecMap(t *testing.T) {
 		next++
 		s.row(t, where, cells[3], cells[4])
 	}
-	if rows < 100 {
+	if rows < least {
 		t.Errorf("read only %d rows", rows)
 	}
 }
