@@ -3,6 +3,7 @@ package group
 import (
 	"bytes"
 	"errors"
+	"io"
 	"math"
 	"slices"
 	"testing"
@@ -27,6 +28,31 @@ func (f *forgery) originOf(usage schedule.ResumptionUsage, change func(w *world,
 	f.join.Identity = func(*tree.LeafNode) string { return "" }
 	f.psks = append(f.psks, resumption(usage, s))
 	return s
+}
+
+// "Group Creation" (11): the secret is drawn, and nothing else that the creator draws
+// yields it.
+func TestCreateDrawsTheSecret_11(t *testing.T) {
+	w := newWorld(t, testSuite, 60)
+	alice := w.client("alice")
+	create := func(rand io.Reader) *State {
+		alice.cfg.Rand = rand
+		s, err := Create(alice.cfg, nil, alice.leaf(), CreateOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	var drawn bytes.Buffer
+	one := create(io.TeeReader(w.rand, &drawn))
+	before := drawn.Len() - w.suite.HashSize()
+	two := create(io.MultiReader(io.LimitReader(&drawn, int64(before)), w.rand))
+	if !bytes.Equal(one.Context().Bytes(), two.Context().Bytes()) {
+		t.Fatal("the secret is not what is drawn last")
+	}
+	if bytes.Equal(one.EpochAuthenticator(), two.EpochAuthenticator()) {
+		t.Error("two groups have one secret")
+	}
 }
 
 // "Reinitialization" (11.2): version, cipher_suite, group_id and extensions are those

@@ -53,9 +53,9 @@ func TestProposalsOfAnEpoch_12_1(t *testing.T) {
 	}
 }
 
-// "ReInit" (12.1.5) and "Extensions" (13.4): no two extensions of one type, in what we
-// make, too.
-func TestReInitExtensions_12_1_5(t *testing.T) {
+// "Extensions" (13.4), in a ReInit (12.1.5) and GroupContextExtensions (12.1.7): no two
+// of one type, in what we make, too.
+func TestProposedExtensions_13_4(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, testSuite, 72)
 	all := w.group("alice bob", CreateOptions{})
@@ -68,8 +68,15 @@ func TestReInitExtensions_12_1_5(t *testing.T) {
 	if _, err := alice.Commit(CommitOptions{ByValue: []message.Proposal{p}}); !errors.Is(err, ErrProposal) {
 		t.Errorf("committed: %v", err)
 	}
+	change := &message.GroupContextExtensions{Extensions: twice}
+	if _, err := alice.Propose(change, ProposalOptions{}); !errors.Is(err, ErrProposal) {
+		t.Errorf("proposed: %v", err)
+	}
+	if _, err := alice.Commit(CommitOptions{ByValue: []message.Proposal{change}}); !errors.Is(err, ErrProposal) {
+		t.Errorf("committed: %v", err)
+	}
 	w.refuses(alice.sends(p), tree.ErrDuplicateExtension, bob)
-	w.refuses(alice.sends(&message.GroupContextExtensions{Extensions: twice}), tree.ErrDuplicateExtension, bob)
+	w.refuses(alice.sends(change), tree.ErrDuplicateExtension, bob)
 }
 
 // "GroupContextExtensions" (12.1.7): what is required must be supported by those who

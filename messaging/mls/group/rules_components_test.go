@@ -96,16 +96,21 @@ func (c *peer) forgeUpdates(f badCommit, p message.Proposal) []byte {
 	return c.forge(f)
 }
 
-// Extensions draft, "Safe Additional Authenticated Data": it holds for proposals and
-// Commits that are received, too.
-func TestSafeAADOfHandshakes(t *testing.T) {
+// Extensions draft, "Negotiating Extensions and Components": nobody enters a group whose
+// wire formats some member does not support.
+func TestGroupOfOtherWireFormats(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, testSuite, 83)
-	all := w.group("alice bob", CreateOptions{})
-	alice, bob := all[0], all[1]
-	w.commit(alice, all, CommitOptions{ByValue: []message.Proposal{update(component.SafeAADID, "\x00")}})
-	w.refuses(alice.forge(badCommit{aad: []byte("anything")}), syntax.ErrSyntax, bob)
-	if _, err := bob.Process(alice.forge(badCommit{aad: []byte{0}})); err != nil {
-		t.Error(err)
+	w := newWorld(t, testSuite, 84)
+	c := w.client("alice")
+	capabilities := DefaultCapabilities(tree.CredentialBasic)
+	capabilities.Extensions = append(capabilities.Extensions, tree.ExtensionRequiredWireFormats, tree.ExtensionSupportedWireFormats)
+	required := tree.Extensions{wireFormatList(tree.ExtensionRequiredWireFormats, 0xf001)}
+	for format, want := range map[uint16]error{0xf001: nil, 0xf002: tree.ErrUnsupported} {
+		o := c.leaf()
+		o.Capabilities = &capabilities
+		o.Extensions = tree.Extensions{wireFormatList(tree.ExtensionSupportedWireFormats, format)}
+		if _, err := Create(c.cfg, nil, o, CreateOptions{Extensions: required}); !errors.Is(err, want) {
+			t.Errorf("supporting %x: %v, want %v", format, err, want)
+		}
 	}
 }
