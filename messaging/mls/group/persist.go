@@ -87,6 +87,8 @@ func (s *State) Changes() []Record {
 		c.whole(recordEpoch, syntax.Marshal(&epochRecord{epoch: s.current}))
 		c.nodes(s.current.tree)
 		c.pastEpochs(s)
+	} else if s.removed { // most of its secrets were erased since, and must not come back
+		c.whole(recordEpoch, syntax.Marshal(&epochRecord{epoch: s.current}))
 	}
 	c.whole(recordState, syntax.Marshal(&stateRecord{s}))
 	c.secretTrees(s)

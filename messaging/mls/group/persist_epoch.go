@@ -17,7 +17,10 @@ import (
 	"github.com/kith-kt/kith/messaging/mls/treekem"
 )
 
-const recordFormat = 1
+const (
+	recordFormat = 1
+	recordErased = 2 // of an epoch without private keys: we were removed in it
+)
 
 var errFormat = errors.New("format of another version")
 
@@ -66,19 +69,34 @@ type epochRecord struct {
 }
 
 func (e *epochRecord) Marshal(w *syntax.Writer) {
-	w.Uint8(recordFormat)
-	e.context.Marshal(w)
-	e.private.Marshal(w)
+	if e.erased() {
+		w.Uint8(recordErased)
+		e.context.Marshal(w)
+		w.Uint32(uint32(e.me))
+	} else {
+		w.Uint8(recordFormat)
+		e.context.Marshal(w)
+		e.private.Marshal(w)
+	}
 	e.secrets.Marshal(w)
 }
 
+// erased reports whether the private keys are gone: we were removed.
+func (e *epochRecord) erased() bool { return e.private.Key(e.me.Node()) == nil }
+
 func (e *epochRecord) Unmarshal(r *syntax.Reader) {
-	if r.Uint8() != recordFormat {
-		r.Fail(errFormat)
-	}
+	format := r.Uint8()
 	e.context, e.private = new(schedule.GroupContext), new(treekem.Private)
 	e.context.Unmarshal(r)
-	e.private.Unmarshal(r)
+	switch format {
+	case recordFormat:
+		e.private.Unmarshal(r)
+	case recordErased:
+		e.private = treekem.NewPrivate(tree.LeafIndex(r.Uint32()), nil)
+		e.private.Erase()
+	default:
+		r.Fail(errFormat)
+	}
 	if r.Err() == nil && e.context.CipherSuite != e.cfg.Suite.ID() {
 		r.Fail(fmt.Errorf("%w: cipher suite %v", ErrConfig, e.context.CipherSuite))
 	}
@@ -100,8 +118,10 @@ func (e *epochRecord) complete(t *tree.Tree, keys *schedule.SecretTree) error {
 	if keys.LeafCount() != t.LeafCount() {
 		return fmt.Errorf("a secret tree of %d leaves for %d", keys.LeafCount(), t.LeafCount())
 	}
-	if err := e.private.Check(s, t); err != nil {
-		return err
+	if !e.erased() {
+		if err := e.private.Check(s, t); err != nil {
+			return err
+		}
 	}
 	e.confirmationTag = e.secrets.ConfirmationTag(e.context.ConfirmedTranscriptHash)
 	e.interim = schedule.InterimTranscriptHash(s, e.context.ConfirmedTranscriptHash, e.confirmationTag)
@@ -160,6 +180,9 @@ func (l *loader) load() error {
 	e := &epochRecord{&s.cfg, new(epoch)}
 	if err := l.read(recordEpoch, e); err != nil {
 		return err
+	}
+	if e.erased() != s.removed {
+		return fmt.Errorf("%s and %s are of two moments", recordState, recordEpoch)
 	}
 	keys, err := l.secretTree(e.context.Epoch)
 	if err != nil {

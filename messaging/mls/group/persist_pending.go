@@ -70,7 +70,7 @@ func (l *loader) pending() error {
 	if err := (&epochRecord{&s.cfg, p.next}).complete(t, keys); err != nil {
 		return err
 	}
-	if p.next.context.Epoch != s.Epoch()+1 || !slices.Equal(p.next.context.GroupID, s.GroupID()) {
+	if (&epochRecord{epoch: p.next}).erased() || p.next.context.Epoch != s.Epoch()+1 || !slices.Equal(p.next.context.GroupID, s.GroupID()) {
 		return fmt.Errorf("%s is of another epoch", recordNext)
 	}
 	s.pending = p.Pending
