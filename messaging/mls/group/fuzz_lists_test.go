@@ -185,7 +185,7 @@ var addAttacks = []insiderAttack{
 	add("version not supported", func(i *insider, kp *message.KeyPackage) { kp.LeafNode.Capabilities.Versions = nil }),
 	add("own extension not supported", func(i *insider, kp *message.KeyPackage) { kp.LeafNode.Capabilities.Extensions = nil }),
 	{"add: not what the group requires", func(i *insider) ([]byte, error) {
-		if len(i.e.context.Extensions) == 0 {
+		if !i.in.group.open {
 			return nil, errNotNow
 		}
 		kp := i.freshKeyPackage(func(kp *message.KeyPackage) { kp.LeafNode.Capabilities.Proposals = nil })

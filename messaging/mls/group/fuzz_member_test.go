@@ -51,8 +51,10 @@ func (m *fuzzMember) fingerprint() [sha256.Size]byte {
 	(&stateRecord{s}).Marshal(&w)
 	(&epochRecord{epoch: s.current}).Marshal(&w)
 	s.current.tree.Marshal(&w)
-	w.Vector(s.current.confirmationTag)
-	w.Vector(s.current.interim)
+	if !s.removed { // nobody needs them any more
+		w.Vector(s.current.confirmationTag)
+		w.Vector(s.current.interim)
+	}
 	w.Vector(s.cfg.Signer.Public())
 	fuzzKeys(&w, s.current.keys)
 	for _, p := range s.past {

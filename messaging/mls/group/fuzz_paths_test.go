@@ -107,7 +107,7 @@ var pathAttacks = []insiderAttack{
 		c.leaf = func(l *tree.LeafNode) { l.Capabilities.CipherSuites = nil }
 	}),
 	{"leaf without what the group requires", func(i *insider) ([]byte, error) {
-		if len(i.e.context.Extensions) == 0 {
+		if !i.in.group.open {
 			return nil, errNotNow
 		}
 		c := fuzzCommit{insider: i, leaf: func(l *tree.LeafNode) { l.Capabilities.Proposals = nil }}

@@ -76,9 +76,11 @@ func TestSessionMutations(t *testing.T) {
 	}
 	deliveries := 0
 	for seed := range seeds {
-		for _, n := range fuzzSession(t, mlstest.Bytes(seed, 400)).made {
-			deliveries += n
-		}
+		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
+			for _, n := range fuzzSession(t, mlstest.Bytes(seed, 400)).made {
+				deliveries += n
+			}
+		})
 	}
 	t.Logf("%d sessions, %d things done to their members", seeds, deliveries)
 }
