@@ -297,6 +297,9 @@ func TestManyLabels(t *testing.T) {
 func TestSlowDirectory(t *testing.T) {
 	w := newWorld(t, func(c *Config) { c.Timeout = time.Millisecond })
 	w.answer = map[string]func(context.Context) (*client.Lookup, error){bob: func(ctx context.Context) (*client.Lookup, error) {
+		if end, ok := ctx.Deadline(); !ok || time.Until(end) > w.cfg.Timeout {
+			t.Errorf("the request ends at %v", end)
+		}
 		<-ctx.Done()
 		return nil, ctx.Err()
 	}}
@@ -426,6 +429,14 @@ func TestRecheck(t *testing.T) {
 	}
 	if all[1].Member.Leaf != 4 || !errors.Is(all[1].Err, ErrUnproved) || errors.Is(all[1].Err, ErrNotListed) {
 		t.Error(all[1])
+	}
+	// A directory that is away removes nobody.
+	gone, err := Unlisted(all)
+	if len(gone) != 1 || gone[0].Leaf != 2 || !errors.Is(err, problem.ErrUnavailable) {
+		t.Error(gone, err)
+	}
+	if gone, err = Unlisted(all[:1]); len(gone) != 1 || err != nil {
+		t.Error(gone, err)
 	}
 }
 

@@ -16,11 +16,8 @@ func identity(c *tree.Credential) (string, error) {
 	if c.Type != tree.CredentialBasic {
 		return "", fmt.Errorf("%w: it is of type %d; use a basic credential", ErrCredential, c.Type)
 	}
-	if len(c.Identity) > label.MaxSize {
-		return "", fmt.Errorf("%w: it has %d bytes, the most is %d", ErrCredential, len(c.Identity), label.MaxSize)
-	}
 	name := string(c.Identity)
-	canonical, err := label.Canonical(name)
+	canonical, err := label.Canonical(name) // which is of at most label.MaxSize bytes
 	if err != nil {
 		return "", fmt.Errorf("%w: %w", ErrCredential, err)
 	}

@@ -2,6 +2,7 @@ package authentication
 
 import (
 	"context"
+	"errors"
 	"iter"
 
 	"github.com/kith-kt/kith/messaging/mls"
@@ -47,4 +48,18 @@ func (b *batch) recheck(leaf *tree.LeafNode) error {
 		return err
 	}
 	return b.listed(p, name, leaf.SignatureKey)
+}
+
+// Unlisted returns the members of whom it is proved that their records do not list them
+// any more, to be removed, and for the others why they were not proved.
+func Unlisted(all []Unproved) (gone []mls.Member, others error) {
+	var errs []error
+	for _, u := range all {
+		if errors.Is(u.Err, ErrNotListed) {
+			gone = append(gone, u.Member)
+		} else {
+			errs = append(errs, u.Err)
+		}
+	}
+	return gone, errors.Join(errs...)
 }

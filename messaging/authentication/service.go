@@ -46,7 +46,8 @@ const (
 type Config struct {
 	Directory Directory
 	// Suite is the cipher suite of the mls.Client whose Authenticator this is. A
-	// device's key counts for the suite under which its record lists it.
+	// device's key counts for the suite under which its record lists it, so that a
+	// client of another suite has another Service.
 	Suite suite.ID
 	Now   func() time.Time
 
