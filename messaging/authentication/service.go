@@ -57,8 +57,8 @@ type Config struct {
 	// of an old proof.
 	Reuse time.Duration
 	// MaxLabels is how many labels one batch may ask about; 0: DefaultMaxLabels.
-	// Each is a request to the directory at least, and a group that we are invited to
-	// chooses them.
+	// Each is a request to the directory at least, and a contact that the client
+	// watches from then on; and a group that we are invited to chooses them.
 	MaxLabels int
 	// Timeout ends the requests of one batch; 0: DefaultTimeout.
 	Timeout time.Duration
