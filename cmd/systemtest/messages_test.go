@@ -249,6 +249,12 @@ func TestMessagesUnderAnEvilProvider(t *testing.T) {
 		if !ok || len(m.Evidence) == 0 {
 			t.Fatalf("no evidence in %v", err)
 		}
+		if m.Kind == client.BadProof { // which can be shown to others
+			_, _, again := client.VerifySaved(m.Evidence)
+			if n, ok := errors.AsType[*client.Misbehaviour](again); !ok || n.Kind != m.Kind {
+				t.Errorf("the evidence shows something else: %v", again)
+			}
+		}
 		for _, k := range kinds {
 			if m.Kind == k {
 				return
