@@ -65,6 +65,53 @@ func (w *fuzzWorld) late(m, to *fuzzMember, gap int) {
 	}
 }
 
+// old keeps messages from a member for so long that the first ones are of epochs that
+// it has forgotten.
+func (w *fuzzWorld) old(g *fuzzGroup) {
+	w.end()
+	all := g.current()
+	by, to := all[0], all[len(all)-1]
+	var kept []*fuzzSent
+	for range DefaultLimits.PastEpochs + 3 {
+		if by == to || by.Removed() || to.Removed() || len(by.Waiting()) > 0 {
+			return
+		}
+		w.say(by)
+		kept = append(kept, to.inbox[len(to.inbox)-1])
+		to.inbox = to.inbox[:len(to.inbox)-1]
+		w.commit(by, CommitOptions{})
+		w.catchUp(to)
+	}
+	for _, x := range kept {
+		w.deliver(to, x.bytes, "late by epochs")
+	}
+}
+
+// removed has a member removed, and goes on telling it everything.
+func (w *fuzzWorld) removed(g *fuzzGroup) {
+	w.end()
+	all := g.current()
+	by, out := all[0], all[len(all)-1]
+	if by == out || len(all) < 3 || out.Me() == 0 {
+		return
+	}
+	w.say(by)
+	w.commit(by, CommitOptions{ByValue: []message.Proposal{&message.Remove{Removed: out.Me()}}})
+	if by.Epoch() != g.epoch || by.Member(out.Me()) != nil {
+		return
+	}
+	w.catchUp(out)
+	w.say(by)
+	w.commit(by, CommitOptions{Public: true})
+	for _, x := range g.wire[max(0, len(g.wire)-20):] {
+		w.deliver(out, x.bytes, "to one who was removed")
+	}
+	if _, err := out.Protect(nil, nil); err == nil {
+		w.t.Fatalf("%s sends", out)
+	}
+	out.restart()
+}
+
 // burn uses up keys of a member's that no message is ever sent with.
 func (w *fuzzWorld) burn(m *fuzzMember, n int) {
 	for range n {

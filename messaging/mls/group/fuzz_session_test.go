@@ -53,7 +53,14 @@ func (w *fuzzWorld) step() {
 	case 12:
 		w.late(m, fuzzPick(s, g.active()), gaps[s.n(len(gaps)*2)%len(gaps)*s.n(2)])
 	case 13:
-		w.attackGroupInfo()
+		switch s.n(12) {
+		case 0:
+			w.old(g)
+		case 1:
+			w.removed(g)
+		default:
+			w.attackGroupInfo()
+		}
 	case 14, 15, 16, 17, 18, 19, 20, 21:
 		w.attackOnTheWay()
 	default:
@@ -98,9 +105,6 @@ func TestEveryAttack(t *testing.T) {
 		w.end()
 		w.s.rest = mlstest.Bytes(100+seed, 1<<14)
 		for _, g := range w.groups {
-			for _, gap := range gaps {
-				w.late(fuzzPick(w.s, g.active()), fuzzPick(w.s, g.active()), gap)
-			}
 			for n := range sounds {
 				if i := w.insider(g); i != nil {
 					i.sound(n)
@@ -121,9 +125,21 @@ func TestEveryAttack(t *testing.T) {
 				}
 			}
 		}
+		for _, g := range w.groups {
+			w.old(g)
+			w.removed(g)
+			for _, gap := range gaps {
+				w.late(fuzzPick(w.s, g.active()), fuzzPick(w.s, g.active()), gap)
+			}
+		}
 		w.end()
 		for name, n := range w.made {
 			made[name] += n
+		}
+	}
+	for _, name := range []string{"late", "late by epochs", "to one who was removed"} {
+		if made[name] == 0 {
+			t.Errorf("never done: %s", name)
 		}
 	}
 	for n := range sounds {
