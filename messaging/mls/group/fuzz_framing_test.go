@@ -71,7 +71,6 @@ type fuzzSeal struct {
 	generation *uint32
 	key        *schedule.Key
 	padding    []byte
-	aad        []byte
 	header     func(*message.PrivateMessage) // before encryption
 	senderData []byte                        // sender_data_secret
 }
