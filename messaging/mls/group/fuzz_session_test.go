@@ -79,7 +79,7 @@ func FuzzSession(f *testing.F) {
 func TestSessionMutations(t *testing.T) {
 	seeds := uint64(20)
 	if os.Getenv("KITH_SOAK") != "" {
-		seeds = 3000
+		seeds = 1200
 	}
 	deliveries := 0
 	for seed := range seeds {
