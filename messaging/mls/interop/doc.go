@@ -9,7 +9,7 @@
 //
 // The tables of docs/performance.md, "Messages (MLS)", are printed by
 //
-//	KITH_COMPARE=1 go test ./messaging/mls/interop -run TestCompare -v -timeout 30m
+//	KITH_COMPARE=1 go test ./messaging/mls/interop -run TestCompare -v -timeout 60m
 //
-// which takes some minutes and wants two cores with nothing else to do.
+// which takes ten minutes or more, and wants two cores with nothing else to do.
 package interop
