@@ -225,7 +225,8 @@ func (c *Client) Open(id []byte) (*Group, error) {
 
 // Create founds a group whose only member we are. id: 32 random bytes if nil;
 // otherwise it must be unlike that of all groups, everywhere. extensions are those of
-// the GroupContext: group.RequiredCapabilities, application data, external senders.
+// the GroupContext: required capabilities ([tree.RequiredCapabilities.Extension]),
+// application data ([component.Dictionary.Into]), external senders.
 func (c *Client) Create(id []byte, extensions tree.Extensions) (*Group, error) {
 	if id == nil {
 		id = make([]byte, 32)
