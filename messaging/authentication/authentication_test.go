@@ -86,7 +86,7 @@ func newWorld(t *testing.T, edit func(*Config)) *world {
 
 func candidate(entry group.Entry, label, key string) group.Candidate {
 	leaf := &tree.LeafNode{Credential: tree.BasicCredential([]byte(label)), SignatureKey: []byte(key)}
-	return group.Candidate{Entry: entry, Credential: leaf.Credential, SignatureKey: leaf.SignatureKey, Leaf: leaf}
+	return group.Candidate{Entry: entry, Suite: testSuite, Credential: leaf.Credential, SignatureKey: leaf.SignatureKey, Leaf: leaf}
 }
 
 func (w *world) authenticate(all ...group.Candidate) error {
@@ -269,6 +269,18 @@ func TestEachLabelIsAskedAboutOnce(t *testing.T) {
 	w.says(bob, nil, problem.ErrUnavailable)
 	if all := w.Recheck(t.Context(), members(batch...)); len(all) != 3 || len(w.asked) != 2 {
 		t.Error(all, w.asked)
+	}
+}
+
+// TestGroupOfAnotherSuite: a key counts for the suite under which it is listed, also
+// where the keys of both have the same form.
+func TestGroupOfAnotherSuite(t *testing.T) {
+	w := newWorld(t, nil)
+	w.lists(bob, "phone")
+	c := candidate(group.InWelcome, bob, "phone")
+	c.Suite = suite.X25519_CHACHA20POLY1305_SHA256_Ed25519
+	if err := w.authenticate(c); !errors.Is(err, ErrConfig) || len(w.asked) != 0 {
+		t.Errorf("%v, asked about %v", err, w.asked)
 	}
 }
 

@@ -106,12 +106,15 @@ func New(cfg Config) (*Service, error) {
 // Authenticate implements group.Authenticator: it returns nil if the directory proves
 // every candidate. Nobody is asked before all credentials have the right form, and each
 // label is asked about once. The error names the first who is refused and what to do;
-// it is ErrCredential, ErrSuccessor, ErrTooMany, ErrUnproved or ErrNotListed, and wraps
+// it is ErrConfig (a group of another suite), ErrCredential, ErrSuccessor, ErrTooMany, ErrUnproved or ErrNotListed, and wraps
 // the gate's: a *client.Misbehaviour, with its evidence, is found with errors.As.
 func (s *Service) Authenticate(_ []byte, candidates []group.Candidate) error {
 	labels := map[string]bool{}
 	for i := range candidates {
 		c := &candidates[i]
+		if c.Suite != s.cfg.Suite {
+			return fmt.Errorf("%v %d: %w: the group has cipher suite %v, the Service is for %v: make another for it", c.Entry, c.Index, ErrConfig, c.Suite, s.cfg.Suite)
+		}
 		name, err := identity(&c.Credential)
 		if err != nil {
 			return fmt.Errorf("%v %d: %w", c.Entry, c.Index, err)

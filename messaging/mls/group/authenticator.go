@@ -3,6 +3,7 @@ package group
 import (
 	"fmt"
 
+	"github.com/kith-kt/kith/messaging/mls/suite"
 	"github.com/kith-kt/kith/messaging/mls/tree"
 )
 
@@ -52,7 +53,9 @@ type Candidate struct {
 	// Index is the leaf that the candidate has or will have. For an external
 	// sender it is the index in the extension, and for an Add, or a KeyPackage, that
 	// is not part of a Commit yet it means nothing.
-	Index        tree.LeafIndex
+	Index tree.LeafIndex
+	// Suite is the cipher suite of the group, for which SignatureKey is.
+	Suite        suite.ID
 	Credential   tree.Credential
 	SignatureKey []byte
 	// Leaf is the whole leaf, to read only; nil for an external sender.

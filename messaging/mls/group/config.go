@@ -136,6 +136,9 @@ func (c *Config) authenticate(groupID []byte, candidates []Candidate) error {
 	if c.Authenticator == nil {
 		return ErrNoAuthenticator
 	}
+	for i := range candidates {
+		candidates[i].Suite = c.Suite.ID()
+	}
 	if err := c.Authenticator.Authenticate(groupID, candidates); err != nil {
 		return fmt.Errorf("%w: %w", ErrUnauthenticated, err)
 	}

@@ -110,6 +110,9 @@ func (w *world) clients(names string) []*peer {
 func (c *peer) authenticate(_ []byte, candidates []Candidate) error {
 	c.w.asked[c.name] = append(c.w.asked[c.name], candidates...)
 	for _, a := range candidates {
+		if a.Suite != c.w.suite.ID() {
+			return fmt.Errorf("asked about a key of suite %v", a.Suite)
+		}
 		if c.w.refuse != nil {
 			if err := c.w.refuse(c.name, a); err != nil {
 				return err
