@@ -15,8 +15,9 @@ import (
 
 // Sealer encrypts to many public keys for one purpose and context. What it makes is
 // what [Suite.EncryptWithLabel] makes; but what does not depend on the key is done
-// once. In a Welcome that matters: its context is the whole group's tree, and HPKE
-// hashes it for each new member, so that adding n members would cost n² hashing.
+// once. It is for Welcomes: their context is the whole group's tree, and HPKE hashes
+// it for each new member, so that adding n members would cost n² hashing. Where the
+// context is short EncryptWithLabel does as well.
 //
 // The implementations of HPKE at hand keep that hash to themselves. So a Sealer is
 // RFC 9180's SetupBaseS and Seal with "info_hash" computed before ("Creating the

@@ -91,7 +91,7 @@ func CreateExternal(s *suite.Suite, t *tree.Tree, leaf tree.LeafNode, signer sui
 // fails with ErrKey if a public key of the tree cannot be encrypted to.
 //
 // The encryptions are shared out among GOMAXPROCS goroutines. Their randomness is
-// the system's, see suite.Sealer.
+// the system's, see suite.Suite.EncryptWithLabel.
 func (c *Created) Encrypt(context []byte, added []tree.LeafIndex) (*UpdatePath, error) {
 	path := &UpdatePath{LeafNode: c.leaf, Nodes: make([]UpdatePathNode, len(c.path))}
 	excluded := newLeafSet(added)
@@ -150,7 +150,6 @@ type encryption struct {
 func encryptAll(s *suite.Suite, context []byte, jobs []encryption) error {
 	const share = 4 // jobs that a goroutine is worth starting for
 	workers := max(1, min(runtime.GOMAXPROCS(0), len(jobs)/share))
-	sealer := s.Sealer(secretLabel, context)
 	var (
 		next   atomic.Int64
 		errs   = make([]error, workers)
@@ -160,7 +159,7 @@ func encryptAll(s *suite.Suite, context []byte, jobs []encryption) error {
 				if i >= len(jobs) {
 					return
 				}
-				c, err := sealer.Seal(jobs[i].public, jobs[i].secret)
+				c, err := s.EncryptWithLabel(jobs[i].public, secretLabel, context, jobs[i].secret)
 				if err != nil {
 					errs[w] = fmt.Errorf("mls: path secret for node %d: %w", jobs[i].to, err)
 					return
