@@ -29,7 +29,6 @@ type badCommit struct {
 	aad    []byte
 	init   []byte // of a joiner: external
 	from   *epoch // of a joiner
-	cfg    *Config
 	joiner tree.LeafNode
 	psk    []byte // instead of the zero psk_secret
 }

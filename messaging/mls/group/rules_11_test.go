@@ -177,7 +177,7 @@ func TestGREASEIsNotSupported_13_5(t *testing.T) {
 		"GREASE as requirement": {required(grease), tree.ErrUnsupported},
 	} {
 		w := newWorld(t, testSuite, 63)
-		alice, bob, dave := w.client("alice"), w.client("bob"), w.client("dave")
+		alice, bob := w.client("alice"), w.client("bob")
 		leaf := func(c *peer) LeafOptions {
 			o := c.leaf()
 			capabilities := DefaultCapabilities(tree.CredentialBasic)
@@ -240,7 +240,7 @@ func TestGREASEIsNotSupported_13_5(t *testing.T) {
 		if err := info.Sign(f.suite, f.alice.cfg.Signer); err != nil {
 			t.Fatal(err)
 		}
-		dave = f.w.client("dave")
+		dave := f.w.client("dave")
 		if _, _, err := JoinExternal(dave.cfg, info, ExternalOptions{Leaf: leaf(dave)}); !errors.Is(err, c.want) {
 			t.Errorf("%s: joined by an external commit: %v, want %v", name, err, c.want)
 		}
