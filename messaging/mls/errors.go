@@ -4,6 +4,7 @@ import (
 	"errors"
 
 	"github.com/kith-kt/kith/messaging/mls/group"
+	"github.com/kith-kt/kith/messaging/mls/schedule"
 )
 
 // Errors of the packages below come through wrapped; those that a caller of a session
@@ -28,10 +29,17 @@ var (
 	ErrUnapplied = group.ErrUnapplied
 	// ErrDuplicate: the proposal has been received before. Nothing is wrong.
 	ErrDuplicate = group.ErrDuplicate
+	// ErrConsumed: the message has been received before, or is so late that its key is
+	// gone. After a crash between Receive and noting where we are in the queue, nothing
+	// is wrong.
+	ErrConsumed = schedule.ErrConsumed
 	// ErrPending: our own Commit waits to be confirmed or discarded.
 	ErrPending = group.ErrPending
 	// ErrRemoved: we were removed from the group.
 	ErrRemoved error = group.ErrRemoved
+	// ErrReinitialized: the group was closed, and goes on in another: see
+	// [Group.Continue].
+	ErrReinitialized error = group.ErrReinitialized
 
 	// ErrNoGroup: there is no such group in the store.
 	ErrNoGroup = errors.New("mls: no such group")
@@ -43,7 +51,7 @@ var (
 	ErrJoining = errors.New("mls: not a member yet")
 	// ErrRestored: the group comes from a backup, and its keys may have been used
 	// since: see [Restore].
-	ErrRestored = errors.New("mls: restored from a backup, and no commit of ours since")
+	ErrRestored = errors.New("mls: restored from a backup, and no commit of ours since: update first")
 	// ErrReplayed: the Welcome leads into an epoch of a group that we have been in
 	// and left.
 	ErrReplayed = errors.New("mls: welcome into an epoch that we have been in before")
