@@ -182,6 +182,14 @@ func (c *Client) Groups() ([][]byte, error) {
 		}
 		var id groupID
 		if err := syntax.Unmarshal(value, &id); err != nil {
+			headName := strings.TrimSuffix(key, idRecord) + headKey
+			head, failed := c.cfg.Store.Get(headName)
+			if failed != nil {
+				return nil, storeError("reading a group", failed)
+			}
+			if newer := checkFormat(headName, head, headFormat); newer != nil {
+				return nil, newer
+			}
 			return nil, fmt.Errorf("%w: %s: %w", ErrCorrupt, key, err)
 		}
 		ids = append(ids, slices.Clone(id.id))
@@ -204,7 +212,7 @@ func (c *Client) handle(id []byte) *Group {
 // Open returns the group with an identifier. Every Open of one group returns the same
 // handle, whose calls wait for each other. ErrNoGroup: there is none; ErrCorrupt: its
 // records are damaged, and it has to be joined anew ([Client.JoinExternal] with
-// Resync, after [Client.Forget]).
+// Resync, after [Client.Forget]); ErrFormat: they are a newer version's.
 func (c *Client) Open(id []byte) (*Group, error) {
 	if !c.present(id) {
 		c.mu.Lock()
@@ -258,6 +266,7 @@ func (c *Client) found(s *group.State, restored bool, also Batch, more ...Record
 	defer g.mu.Unlock()
 	rec, all, err := readRecords(c.cfg.Store, groupPrefix(g.id))
 	if err != nil {
+		s.Erase()
 		return nil, err
 	}
 	if rec.headSeen != nil || len(all) > 0 {

@@ -35,7 +35,7 @@ type Staged struct {
 
 // Marshal writes s for the store.
 func (s *Staged) Marshal(w *syntax.Writer) {
-	w.Uint8(1)
+	w.Uint8(stagedFormat)
 	w.Uint64(s.Epoch)
 	w.Vector(s.Message)
 	w.Vector(s.Welcome)
@@ -43,7 +43,7 @@ func (s *Staged) Marshal(w *syntax.Writer) {
 
 // Unmarshal reads s.
 func (s *Staged) Unmarshal(r *syntax.Reader) {
-	if r.Uint8() != 1 {
+	if r.Uint8() != stagedFormat {
 		r.Fail(errFormat)
 	}
 	s.Epoch = r.Uint64()

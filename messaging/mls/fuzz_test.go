@@ -147,8 +147,8 @@ func FuzzRestore(f *testing.F) {
 			}
 			_, _ = g.Update(nil)
 			_ = g.Discard()
-		} else if !errors.Is(err, ErrCorrupt) && !errors.Is(err, ErrNoGroup) {
-			t.Fatalf("Open: %v, want ErrCorrupt or ErrNoGroup", err)
+		} else if !errors.Is(err, ErrCorrupt) && !errors.Is(err, ErrFormat) && !errors.Is(err, ErrNoGroup) {
+			t.Fatalf("Open: %v, want ErrCorrupt, ErrFormat or ErrNoGroup", err)
 		}
 		cfg.Store = before
 		_, _ = Restore(cfg)

@@ -112,6 +112,10 @@ func newGolden(t *testing.T) *goldenStore {
 
 // open returns Alice's client over a copy of the records.
 func (g *goldenStore) open(t *testing.T) *mls.Client {
+	return must(t)(mls.NewClient(g.config(t)))
+}
+
+func (g *goldenStore) config(t *testing.T) mls.Config {
 	w := newWorld(t, 82)
 	w.now = time.Unix(g.Now, 0)
 	store := &mls.Memory{}
@@ -128,7 +132,7 @@ func (g *goldenStore) open(t *testing.T) *mls.Client {
 	for name, key := range g.SignatureKeys {
 		w.keys[name] = string(key)
 	}
-	return must(t)(mls.NewClient(cfg))
+	return cfg
 }
 
 func readGolden(t *testing.T) *goldenStore {
@@ -230,4 +234,4 @@ func TestGoldenStoreIsWhatIsWritten(t *testing.T) {
 
 // versioned are the records that begin with the number of their format; it goes for
 // those that lie beside them.
-var versioned = regexp.MustCompile(`^group/[^/]*/(head|(state|joining)/(state|epoch))$|^keypackage/`)
+var versioned = regexp.MustCompile(`^group/[^/]*/(head|join|accepted|(state|joining)/(state|epoch))$|^keypackage/`)

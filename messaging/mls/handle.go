@@ -50,7 +50,7 @@ const (
 // Config.Keep.
 const appRecords = "app/"
 
-var errFormat = errors.New("format of another version")
+var errFormat = errors.New("no format of ours")
 
 // joining is an external Commit of ours and the state that it leads to.
 type joining struct {
@@ -127,7 +127,7 @@ func (c *Client) load(id []byte, all map[string][]byte, prefix string) (*group.S
 	}
 	cfg, err := c.config(name.suite)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %x: %w", ErrCorrupt, id, err)
+		return nil, fmt.Errorf("%w: %x: %w", ErrFormat, id, err) // a suite that is not known
 	}
 	s, err := group.Load(cfg, under(all, prefix))
 	if err != nil {

@@ -113,13 +113,13 @@ type keyPackage struct {
 }
 
 func (k *keyPackage) Marshal(w *syntax.Writer) {
-	w.Uint8(1)
+	w.Uint8(packageFormat)
 	w.Optional(k.restored)
 	k.KeyPackage.Marshal(w)
 }
 
 func (k *keyPackage) Unmarshal(r *syntax.Reader) {
-	if r.Uint8() != 1 {
+	if r.Uint8() != packageFormat {
 		r.Fail(errFormat)
 	}
 	k.restored = r.Optional()
@@ -137,13 +137,16 @@ func (c *Client) readPackage(key string) (*keyPackage, error) {
 	if value == nil {
 		return nil, nil
 	}
+	if err := checkFormat(key, value, packageFormat); err != nil {
+		return nil, err
+	}
 	kp := &keyPackage{stored: Record{key, value}}
 	if err := syntax.Unmarshal(value, kp); err != nil {
 		return nil, fmt.Errorf("%w: %s: %w", ErrCorrupt, key, err)
 	}
 	s, err := suite.Get(kp.Public.CipherSuite)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %s: %w", ErrCorrupt, key, err)
+		return nil, fmt.Errorf("%w: %s: %w", ErrFormat, key, err)
 	}
 	if packageKey(kp.Public.Ref(s)) != key {
 		return nil, fmt.Errorf("%w: %s is another KeyPackage", ErrCorrupt, key)
@@ -157,7 +160,8 @@ func (c *Client) readPackage(key string) (*keyPackage, error) {
 	return kp, nil
 }
 
-// keyPackages reads all KeyPackages, and names those that cannot be read.
+// keyPackages reads all KeyPackages, and names those that are damaged. One that only a
+// newer version can read is an error, so that nobody deletes it.
 func (c *Client) keyPackages() (all []*keyPackage, damaged []string, err error) {
 	keys, err := c.cfg.Store.List(packages)
 	if err != nil {
@@ -169,6 +173,9 @@ func (c *Client) keyPackages() (all []*keyPackage, damaged []string, err error) 
 		case errors.Is(err, ErrCorrupt):
 			damaged = append(damaged, key)
 		case err != nil:
+			for _, kp := range all {
+				kp.Private.Erase()
+			}
 			return nil, nil, err
 		case kp != nil:
 			all = append(all, kp)

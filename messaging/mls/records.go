@@ -35,10 +35,7 @@ type records struct {
 	sums     map[string]digest // of each record but the head; keys without prefix
 }
 
-const (
-	headKey    = "head"
-	headFormat = 1
-)
+const headKey = "head"
 
 // groupPrefix is where the records of a group lie. Group IDs are the creator's to
 // choose, of any length.
@@ -97,6 +94,14 @@ func readOnce(store Store, prefix string) (*records, map[string][]byte, error) {
 	}
 	if !bytes.Equal(head, again) || (head == nil) != (again == nil) {
 		return nil, nil, fmt.Errorf("%s: %w", prefix, ErrConflict)
+	}
+	if err := checkFormat(prefix+headKey, head, newestFormat(headKey)); err != nil {
+		return nil, nil, err
+	}
+	for name, value := range all {
+		if err := checkFormat(prefix+name, value, newestFormat(name)); err != nil {
+			return nil, nil, err
+		}
 	}
 	if head == nil {
 		if len(all) > 0 {
@@ -219,7 +224,7 @@ func (h *groupHead) Marshal(w *syntax.Writer) {
 
 func (h *groupHead) Unmarshal(r *syntax.Reader) {
 	if r.Uint8() != headFormat {
-		r.Fail(fmt.Errorf("%w: format of another version", ErrCorrupt))
+		r.Fail(errFormat)
 	}
 	h.restored = r.Optional()
 	h.count = r.Uint64()

@@ -29,6 +29,8 @@ import (
 //     backup does not know, or one that is lost, cannot be: then [Client.JoinExternal]
 //     with Resync is the way back. So it is if the group takes no PublicMessages.
 //   - A group that is joined with a KeyPackage of the backup begins as a restored one.
+//   - What is damaged stays behind: a group as it is, a KeyPackage deleted. A backup of
+//     a newer version's store is refused with [ErrFormat], and not touched.
 //
 // Forward secrecy ends at the backup too: it opens what was sent since, until the
 // group has moved on. The device that the backup is of must not go on using its copy.

@@ -67,7 +67,8 @@ var (
 	// sent; the next call reads the group again.
 	ErrConflict = errors.New("mls: changed by somebody else")
 	// ErrCorrupt means that what the store gave back is not what was put there:
-	// records are missing, mixed, or cannot be read.
+	// records are missing, mixed, or cannot be read. What a newer version wrote is
+	// [ErrFormat] instead.
 	ErrCorrupt = errors.New("mls: the store's records are damaged")
 )
 
