@@ -151,6 +151,7 @@ func NewKeyPackage(s *suite.Suite, signer suite.Signer, rand io.Reader, o KeyPac
 	}
 	leafPrivate, leafPublic, err := s.GenerateKeyPair(rand)
 	if err != nil {
+		clear(initPrivate)
 		return nil, nil, fmt.Errorf("encryption key: %w", err)
 	}
 	k := &KeyPackage{
@@ -168,13 +169,15 @@ func NewKeyPackage(s *suite.Suite, signer suite.Signer, rand io.Reader, o KeyPac
 		},
 		Extensions: o.Extensions,
 	}
+	private := &KeyPackagePrivate{InitKey: initPrivate, EncryptionKey: leafPrivate}
 	if err := k.LeafNode.Sign(s, signer, nil, 0); err != nil {
+		private.Erase()
 		return nil, nil, fmt.Errorf("KeyPackage: %w", err)
 	}
 	if err := k.Sign(s, signer); err != nil {
+		private.Erase()
 		return nil, nil, fmt.Errorf("KeyPackage: %w", err)
 	}
-	private := &KeyPackagePrivate{InitKey: initPrivate, EncryptionKey: leafPrivate}
 	// A KeyPackage that nobody would take is not published.
 	rules := o.Rules
 	if rules == nil {
