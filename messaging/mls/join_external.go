@@ -122,6 +122,9 @@ func (g *Group) joined(staged *Staged) (Event, error) {
 	me := member(s.Me(), s.Member(s.Me()))
 	event := &Changed{Epoch: s.Epoch(), Committer: me, External: true, Own: staged, Added: []Member{me}}
 	s.Erase() // read again when it is used
+	if event.Removed, err = g.replaced(staged, all, me); err != nil {
+		return nil, err
+	}
 	if err := g.happened(event); err != nil {
 		return nil, err
 	}
@@ -131,4 +134,36 @@ func (g *Group) joined(staged *Staged) (Event, error) {
 		return nil, err
 	}
 	return event, nil
+}
+
+// replaced returns who we were, if our external Commit removes that leaf. The Commit
+// has no more than its index: the signature key is the one that we joined with, since
+// Resync goes by that, and the credential is what the store still has of the group, or
+// else the one of today.
+func (g *Group) replaced(staged *Staged, all map[string][]byte, me Member) ([]Member, error) {
+	m, err := message.Parse(bytes.Clone(staged.Message))
+	if err != nil {
+		return nil, fmt.Errorf("%w: %s: %w", ErrCorrupt, joinRecord, err)
+	}
+	public, ok := m.Body.(*message.PublicMessage)
+	if !ok || public.Content.Commit == nil {
+		return nil, fmt.Errorf("%w: %s: not an external Commit", ErrCorrupt, joinRecord)
+	}
+	for _, p := range public.Content.Commit.Proposals {
+		remove, ok := p.Proposal.(*message.Remove)
+		if !ok {
+			continue
+		}
+		old := Member{Leaf: remove.Removed, Credential: me.Credential, SignatureKey: me.SignatureKey}
+		if len(under(all, stateRecords)) > 0 {
+			if s, err := g.client.load(g.id, all, stateRecords); err == nil {
+				if leaf := s.Member(old.Leaf); leaf != nil && bytes.Equal(leaf.SignatureKey, old.SignatureKey) {
+					old.Credential = leaf.Credential
+				}
+				s.Erase()
+			}
+		}
+		return []Member{old}, nil // at most one Remove is in an external Commit
+	}
+	return nil, nil
 }

@@ -2,6 +2,7 @@ package mls_test
 
 import (
 	"errors"
+	"reflect"
 	"testing"
 
 	"github.com/kith-kt/kith/messaging/mls"
@@ -173,8 +174,11 @@ func TestResyncHeals(t *testing.T) {
 	if _, err := r.Send([]byte("x"), nil); !errors.Is(err, mls.ErrJoining) && !errors.Is(err, mls.ErrRestored) {
 		t.Fatalf("Send while joining: %v", err)
 	}
-	ok[mls.Event](t)(b.Receive(staged.Message))
-	ok[mls.Event](t)(r.Confirm())
+	theirs := ok[mls.Event](t)(b.Receive(staged.Message)).(*mls.Changed)
+	ours := ok[mls.Event](t)(r.Confirm()).(*mls.Changed)
+	if len(theirs.Removed) != 1 || !reflect.DeepEqual(ours.Removed, theirs.Removed) || !reflect.DeepEqual(ours.Added, theirs.Added) {
+		t.Fatalf("our own Changed adds %v and removes %v; Bob's adds %v and removes %v", ours.Added, ours.Removed, theirs.Added, theirs.Removed)
+	}
 	if is := ok[bool](t)(r.Restored()); is {
 		t.Fatal("still marked as restored")
 	}
