@@ -25,8 +25,11 @@ var (
 	// ErrOwnMessage: what we have sent ourselves comes back. Nothing is wrong.
 	ErrOwnMessage = group.ErrOwnMessage
 	// ErrUnapplied: proposals wait, and application data has to wait for the Commit
-	// that covers them: make one, or receive somebody else's.
+	// that covers them: make one ([Group.Commit]), or receive somebody else's.
 	ErrUnapplied = group.ErrUnapplied
+	// ErrUnknownProposal: the Commit refers to a proposal that has not come here. Receive
+	// that first, and then the Commit again: nothing has changed.
+	ErrUnknownProposal = group.ErrUnknownProposal
 	// ErrDuplicate: the proposal has been received before. Nothing is wrong.
 	ErrDuplicate = group.ErrDuplicate
 	// ErrConsumed: the message has been received before, or is so late that its key is

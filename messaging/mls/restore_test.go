@@ -185,6 +185,21 @@ func TestResyncHeals(t *testing.T) {
 	wantMessage(t, b, ok[[]byte](t)(r.Send([]byte("back"), nil)), "back")
 	wantMessage(t, r, ok[[]byte](t)(b.Send([]byte("good"), nil)), "good")
 	sameEpoch(t, r, b)
+
+	// With nothing left of the group, who was removed is known all the same.
+	if err := c.Forget(r.ID()); err != nil {
+		t.Fatal(err)
+	}
+	r, staged, err = c.JoinExternal(ok[[]byte](t)(b.GroupInfo()), mls.ExternalOptions{Resync: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	theirs = ok[mls.Event](t)(b.Receive(staged.Message)).(*mls.Changed)
+	ours = ok[mls.Event](t)(r.Confirm()).(*mls.Changed)
+	if len(theirs.Removed) != 1 || !reflect.DeepEqual(ours.Removed, theirs.Removed) {
+		t.Fatalf("our own Changed removes %v, Bob's %v", ours.Removed, theirs.Removed)
+	}
+	sameEpoch(t, r, b)
 }
 
 // TestJoinFromTheBackupDoesNotHeal: an external Commit that waits in the backup may

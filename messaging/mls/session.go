@@ -34,7 +34,8 @@ func (g *Group) Send(data, aad []byte) (sent []byte, err error) {
 // returns what it was. Messages of an epoch are received before the Commit that ends
 // it; late ones still can be for a few epochs. After an error nothing has changed, and
 // the message can be dropped, except after an error of the store ([ErrStore]), when it
-// is given to Receive once more, and ErrFuture, when it comes too early.
+// is given to Receive once more, and after ErrFuture and [ErrUnknownProposal], when it
+// came too early: again once what was missing has been received.
 //
 // Our own Commit is to be received too, or else confirmed with [Group.Confirm]:
 // whichever Commit the delivery service hands out first is the one that counts, for

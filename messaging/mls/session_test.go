@@ -226,3 +226,23 @@ func TestGroupOf(t *testing.T) {
 		t.Fatalf("Open: %v", err)
 	}
 }
+
+// TestCommitBeforeItsProposal: a Commit that came before what it refers to is received
+// again after it.
+func TestCommitBeforeItsProposal(t *testing.T) {
+	w := newWorld(t, 77)
+	alice, bob, carol := w.client("alice"), w.client("bob"), w.client("carol")
+	a := ok[*mls.Group](t)(alice.Create(nil, nil))
+	hs := add(t, a, bob, carol)
+	b, c := hs[0], hs[1]
+	proposal := ok[[]byte](t)(b.ProposeUpdate(nil, group.ProposalOptions{}))
+	ok[mls.Event](t)(a.Receive(proposal))
+	staged := ok[*mls.Staged](t)(a.Commit(group.CommitOptions{}))
+	if _, err := c.Receive(staged.Message); !errors.Is(err, mls.ErrUnknownProposal) {
+		t.Fatalf("Receive: %v, want ErrUnknownProposal", err)
+	}
+	ok[mls.Event](t)(c.Receive(proposal))
+	ok[mls.Event](t)(c.Receive(staged.Message))
+	ok[mls.Event](t)(a.Confirm())
+	sameEpoch(t, a, c)
+}

@@ -54,7 +54,7 @@ var (
 
 	// ErrUnapplied: proposals have been received that must be committed before
 	// application data is sent (12.4).
-	ErrUnapplied = errors.New("mls: proposals wait for a commit")
+	ErrUnapplied = errors.New("mls: proposals wait for a commit: make one (Group.Commit), or receive somebody else's")
 	// ErrPending: a Commit of ours waits to be merged or abandoned.
 	ErrPending = errors.New("mls: our own commit is pending")
 	// ErrStale: the pending Commit is not (or no more) one of this state.
