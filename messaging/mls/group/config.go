@@ -54,7 +54,11 @@ type Config struct {
 }
 
 // Limits bounds what a peer can make us keep or compute. A field that is 0 has the
-// value of [DefaultLimits].
+// value of [DefaultLimits]. All members of a group need the same: what one refuses
+// and the others do not leaves it behind.
+//
+// Of Proposals and of ProposalsSize, a member may fill a quarter, rounded up, and all
+// who are no members together another one.
 type Limits struct {
 	MessageSize      int // bytes of one message that is processed
 	Members          int // non-blank leaves after a Commit

@@ -33,10 +33,17 @@ func TestLimits(t *testing.T) {
 			if _, err := p.carol.Process(fine); err != nil {
 				p.w.t.Fatal(err)
 			}
-			bad = p.proposes(&message.Remove{Removed: p.carol.Me()})
-			return nil, bad
+			return nil, p.proposesFrom(p.bob, &message.Remove{Removed: p.carol.Me()})
 		}},
-		{"size of proposals that wait", Limits{ProposalsSize: 1000}, func(p people) (fine, bad []byte) {
+		{"size of proposals that wait", Limits{ProposalsSize: 5}, func(p people) (fine, bad []byte) {
+			p.proposesFrom(p.carol, new(message.SelfRemove))
+			fine = p.proposesFrom(p.alice, new(message.SelfRemove))
+			if _, err := p.carol.Process(fine); err != nil {
+				p.w.t.Fatal(err)
+			}
+			return nil, p.proposesFrom(p.bob, new(message.SelfRemove))
+		}},
+		{"size of a member's proposals that wait", Limits{ProposalsSize: 4000}, func(p people) (fine, bad []byte) {
 			kp := func(n int) message.Proposal {
 				o := func(o *LeafOptions) {
 					o.Extensions = tree.Extensions{{Type: tree.ExtensionApplicationID, Data: make([]byte, n)}}
@@ -100,6 +107,15 @@ func TestLimits(t *testing.T) {
 func (p people) protects(data []byte) []byte {
 	p.w.t.Helper()
 	msg, err := p.alice.Protect(data, nil)
+	if err != nil {
+		p.w.t.Fatal(err)
+	}
+	return msg
+}
+
+func (p people) proposesFrom(by *peer, proposal message.Proposal) []byte {
+	p.w.t.Helper()
+	msg, err := by.Propose(proposal, ProposalOptions{})
 	if err != nil {
 		p.w.t.Fatal(err)
 	}

@@ -131,9 +131,14 @@ func (s *State) handshake(a *message.AuthenticatedContent) (*change, error) {
 	if err := s.judge(p, false); err != nil {
 		return nil, err
 	}
+	kept := p
+	var err error
+	if kept.Proposal, err = detached(p.Proposal); err != nil {
+		return nil, err
+	}
 	return &change{
 		event: &Proposed{Covered: p, AAD: bytes.Clone(a.Content.AuthenticatedData)},
-		do:    func() { s.cache.add(&waiting{Covered: p}) },
+		do:    func() { s.cache.add(&waiting{Covered: kept}) },
 		undo:  func() {},
 	}, nil
 }

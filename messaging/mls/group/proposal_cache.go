@@ -1,6 +1,7 @@
 package group
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 
@@ -14,7 +15,22 @@ import (
 type proposalCache struct {
 	order []*waiting
 	byRef map[string]*waiting
-	bytes int // of all proposals
+	all   share
+	of    map[message.Sender]share // each member's, and under outside everybody else's
+}
+
+// share is what proposals take.
+type share struct{ count, bytes int }
+
+// outside is whom the proposals of all who are no members are counted for: anybody
+// can make a key to ask to be added with.
+var outside = message.Sender{Type: message.SenderExternal}
+
+func sharer(s message.Sender) message.Sender {
+	if s.Type == message.SenderMember {
+		return s
+	}
+	return outside
 }
 
 // waiting is a proposal that waits.
@@ -30,29 +46,59 @@ type ownUpdate struct {
 }
 
 func newProposalCache() proposalCache {
-	return proposalCache{byRef: make(map[string]*waiting)}
+	return proposalCache{byRef: make(map[string]*waiting), of: make(map[message.Sender]share)}
 }
 
 func (c *proposalCache) find(ref message.ProposalRef) *waiting { return c.byRef[string(ref)] }
+
+// senderShare is the part of the room for waiting proposals that one sender may
+// fill, so that it does not keep the others from proposing: a quarter.
+const senderShare = 4
 
 // room fails if another proposal cannot be kept.
 func (c *proposalCache) room(p Covered, limits *Limits) error {
 	if c.find(p.Ref) != nil {
 		return ErrDuplicate
 	}
-	if len(c.order) >= limits.Proposals {
-		return fmt.Errorf("%w: %d proposals wait", ErrLimit, len(c.order))
+	n := bytesOf(p.Proposal)
+	if err := c.all.room(n, limits.Proposals, limits.ProposalsSize); err != nil {
+		return err
 	}
-	if n := c.bytes + bytesOf(p.Proposal); n > limits.ProposalsSize {
-		return fmt.Errorf("%w: proposals that wait would have %d bytes", ErrLimit, n)
+	part := func(limit int) int { return limit/senderShare + min(limit%senderShare, 1) }
+	if err := c.of[sharer(p.Sender)].room(n, part(limits.Proposals), part(limits.ProposalsSize)); err != nil {
+		return fmt.Errorf("from %v: %w", p.Sender, err)
 	}
 	return nil
 }
 
+// room fails if one more proposal, of n bytes, is too much.
+func (s share) room(n, count, bytes int) error {
+	if s.count >= count {
+		return fmt.Errorf("%w: %d proposals wait", ErrLimit, s.count)
+	}
+	if s.bytes+n > bytes {
+		return fmt.Errorf("%w: proposals that wait would have %d bytes", ErrLimit, s.bytes+n)
+	}
+	return nil
+}
+
+func (s share) plus(n int) share { return share{s.count + 1, s.bytes + n} }
+
 func (c *proposalCache) add(p *waiting) {
 	c.order = append(c.order, p)
 	c.byRef[string(p.Ref)] = p
-	c.bytes += bytesOf(p.Proposal)
+	n, sender := bytesOf(p.Proposal), sharer(p.Sender)
+	c.all, c.of[sender] = c.all.plus(n), c.of[sender].plus(n)
+}
+
+// detached returns a received proposal in memory of its own: what is kept does not
+// keep the padding and the authenticated data that came with it.
+func detached(p message.Proposal) (message.Proposal, error) {
+	var w syntax.Writer
+	message.WriteProposal(&w, p)
+	r := syntax.NewReader(bytes.Clone(w.Bytes()))
+	p = message.ReadProposal(r)
+	return p, r.Close()
 }
 
 func bytesOf(p message.Proposal) int {
