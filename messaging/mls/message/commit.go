@@ -64,9 +64,13 @@ func (c *Commit) Marshal(w *syntax.Writer) {
 	}
 }
 
-// Unmarshal reads a Commit.
+// MaxProposals is the greatest number of proposals in a Commit. RFC 9420 has no bound,
+// but a proposal may be two bytes in a message, and 40 in memory.
+const MaxProposals = 1 << 16
+
+// Unmarshal reads a Commit. syntax.ErrTooLong: more than MaxProposals.
 func (c *Commit) Unmarshal(r *syntax.Reader) {
-	c.Proposals = syntax.ReadList(r, func(r *syntax.Reader) (p ProposalOrRef) {
+	c.Proposals = syntax.ReadListOf(r, MaxProposals, func(r *syntax.Reader) (p ProposalOrRef) {
 		p.Unmarshal(r)
 		return p
 	})

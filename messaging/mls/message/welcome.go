@@ -7,6 +7,7 @@ import (
 	"github.com/kith-kt/kith/messaging/mls/schedule"
 	"github.com/kith-kt/kith/messaging/mls/suite"
 	"github.com/kith-kt/kith/messaging/mls/syntax"
+	"github.com/kith-kt/kith/messaging/mls/tree"
 )
 
 // Welcome invites new members into the epoch that a Commit began: "Joining via
@@ -45,10 +46,10 @@ func (m *Welcome) Marshal(w *syntax.Writer) {
 	w.Vector(m.EncryptedGroupInfo)
 }
 
-// Unmarshal reads a Welcome.
+// Unmarshal reads a Welcome, of at most tree.MaxLeaves new members.
 func (m *Welcome) Unmarshal(r *syntax.Reader) {
 	m.CipherSuite = suite.ID(r.Uint16())
-	m.Secrets = syntax.ReadList(r, func(r *syntax.Reader) (e EncryptedGroupSecrets) {
+	m.Secrets = syntax.ReadListOf(r, tree.MaxLeaves, func(r *syntax.Reader) (e EncryptedGroupSecrets) {
 		e.Unmarshal(r)
 		return e
 	})

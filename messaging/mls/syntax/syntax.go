@@ -28,7 +28,8 @@ var (
 	// ErrTrailing: bytes are left over after the value.
 	ErrTrailing = fmt.Errorf("%w: trailing bytes", ErrSyntax)
 	// ErrTooLong: a length header that announces more than MaxVector can hold
-	// (the prefix 0b11, which has no meaning).
+	// (the prefix 0b11, which has no meaning), or a list of more elements than its
+	// reader takes.
 	ErrTooLong = fmt.Errorf("%w: length out of range", ErrSyntax)
 	// ErrValue: an enumeration or a presence octet has a value without a meaning.
 	ErrValue = fmt.Errorf("%w: invalid value", ErrSyntax)

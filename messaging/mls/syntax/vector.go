@@ -117,9 +117,20 @@ func (r *Reader) Nested() *Reader {
 // ReadList reads a vector of elements, each with each, which must consume at
 // least a byte. It returns nil for an empty list and after an error.
 func ReadList[T any](r *Reader, each func(*Reader) T) []T {
+	return ReadListOf(r, MaxVector, each)
+}
+
+// ReadListOf is ReadList for at most n elements; ErrTooLong if there are more. It is
+// for lists that are read before anything is known about who wrote them, since an
+// element may take 40 times as much memory as it has bytes.
+func ReadListOf[T any](r *Reader, n int, each func(*Reader) T) []T {
 	in := r.Nested()
 	var items []T
 	for !in.Empty() {
+		if len(items) == n {
+			in.Fail(ErrTooLong)
+			break
+		}
 		before := in.Len()
 		item := each(in)
 		if in.err == nil && in.Len() == before {

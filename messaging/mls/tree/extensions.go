@@ -2,6 +2,7 @@ package tree
 
 import (
 	"fmt"
+	"math"
 
 	"github.com/kith-kt/kith/messaging/mls/syntax"
 )
@@ -102,9 +103,10 @@ func (e Extensions) Marshal(w *syntax.Writer) {
 	})
 }
 
-// Unmarshal reads a list, and fails with ErrDuplicateExtension if two have one type.
+// Unmarshal reads a list, and fails with ErrDuplicateExtension if two have one type,
+// or with syntax.ErrTooLong if there are more than there are types.
 func (e *Extensions) Unmarshal(r *syntax.Reader) {
-	*e = syntax.ReadList(r, func(r *syntax.Reader) (x Extension) {
+	*e = syntax.ReadListOf(r, math.MaxUint16+1, func(r *syntax.Reader) (x Extension) {
 		x.Unmarshal(r)
 		return x
 	})

@@ -2,6 +2,7 @@ package treekem_test
 
 import (
 	"bytes"
+	"errors"
 	"testing"
 
 	"github.com/kith-kt/kith/messaging/mls/mlstest"
@@ -232,4 +233,29 @@ func TestUpdatePathIsReadExactly(t *testing.T) {
 		refused(t, "cut off", syntax.Unmarshal(encoded[:n], &p), syntax.ErrSyntax)
 	}
 	refused(t, "trailing", syntax.Unmarshal(append(bytes.Clone(encoded), 0), &p), syntax.ErrTrailing)
+}
+
+// TestUpdatePathIsBounded: a path is read only if a tree can have it, so that few bytes
+// do not become much memory.
+func TestUpdatePathIsBounded(t *testing.T) {
+	t.Parallel()
+	leaf := newScene(t).path().LeafNode
+	for what, test := range map[string]struct {
+		nodes []int // how many each encrypts to
+		want  error
+	}{
+		"as deep as can be":     {make([]int, 17), nil},
+		"too deep":              {make([]int, 18), syntax.ErrTooLong},
+		"to all":                {[]int{tree.MaxLeaves / 2, tree.MaxLeaves / 2}, nil},
+		"to more than all":      {[]int{tree.MaxLeaves / 2, tree.MaxLeaves/2 + 1}, syntax.ErrTooLong},
+		"one node, to too many": {[]int{tree.MaxLeaves + 1}, syntax.ErrTooLong},
+	} {
+		p := &treekem.UpdatePath{LeafNode: leaf}
+		for _, n := range test.nodes {
+			p.Nodes = append(p.Nodes, treekem.UpdatePathNode{EncryptedPathSecret: make([]suite.Ciphertext, n)})
+		}
+		if err := syntax.Unmarshal(syntax.Marshal(p), new(treekem.UpdatePath)); !errors.Is(err, test.want) {
+			t.Errorf("%s: %v, want %v", what, err, test.want)
+		}
+	}
 }

@@ -1,6 +1,8 @@
 package treekem
 
 import (
+	"math/bits"
+
 	"github.com/kith-kt/kith/messaging/mls/suite"
 	"github.com/kith-kt/kith/messaging/mls/syntax"
 	"github.com/kith-kt/kith/messaging/mls/tree"
@@ -31,11 +33,18 @@ func (p *UpdatePath) Marshal(w *syntax.Writer) {
 	})
 }
 
-// Unmarshal reads an UpdatePath. Its slices alias the input.
+// maxDepth is the greatest number of nodes above a leaf.
+var maxDepth = bits.Len(tree.MaxLeaves - 1)
+
+// Unmarshal reads an UpdatePath. Its slices alias the input. syntax.ErrTooLong: it has
+// more nodes, or encrypts to more, than a tree of tree.MaxLeaves has.
 func (p *UpdatePath) Unmarshal(r *syntax.Reader) {
 	p.LeafNode.Unmarshal(r)
-	p.Nodes = syntax.ReadList(r, func(r *syntax.Reader) (n UpdatePathNode) {
-		n.Unmarshal(r)
+	// The nodes of a path encrypt to different leaves.
+	left := tree.MaxLeaves
+	p.Nodes = syntax.ReadListOf(r, maxDepth, func(r *syntax.Reader) (n UpdatePathNode) {
+		n.read(r, left)
+		left -= len(n.EncryptedPathSecret)
 		return n
 	})
 }
@@ -51,9 +60,12 @@ func (n *UpdatePathNode) Marshal(w *syntax.Writer) {
 }
 
 // Unmarshal reads an UpdatePathNode. Its slices alias the input.
-func (n *UpdatePathNode) Unmarshal(r *syntax.Reader) {
+func (n *UpdatePathNode) Unmarshal(r *syntax.Reader) { n.read(r, tree.MaxLeaves) }
+
+// read is Unmarshal of a node that encrypts to most others, or fewer.
+func (n *UpdatePathNode) read(r *syntax.Reader, most int) {
 	n.EncryptionKey = r.Vector()
-	n.EncryptedPathSecret = syntax.ReadList(r, func(r *syntax.Reader) (c suite.Ciphertext) {
+	n.EncryptedPathSecret = syntax.ReadListOf(r, most, func(r *syntax.Reader) (c suite.Ciphertext) {
 		c.Unmarshal(r)
 		return c
 	})
