@@ -29,7 +29,8 @@ func (s *State) commitAll(d *draft, own []Covered) (*Pending, error) {
 
 // choose returns the waiting proposals that do not exclude each other. Where two do
 // it follows the preferences of 12.2: own before others', a Remove before an
-// Update, the last Update before earlier ones, everything before a ReInit.
+// Update, the last Update before earlier ones, everything before a ReInit. Of Adds
+// that would give two members one signature key (7.3), the first is kept.
 func (s *State) choose(own []Covered) []Covered {
 	e := s.current
 	me := message.Member(e.me)
@@ -38,8 +39,11 @@ func (s *State) choose(own []Covered) []Covered {
 	updated := make(map[tree.LeafIndex]bool) // an Update is kept
 	context := false                         // a GroupContextExtensions is kept
 	reinit := false
+	added := make(map[string]bool) // an Add of this signature key is kept
 	for _, p := range own {
 		switch q := p.Proposal.(type) {
+		case *message.Add:
+			added[string(q.KeyPackage.LeafNode.SignatureKey)] = true
 		case *message.Remove:
 			gone[q.Removed] = true
 		case *message.GroupContextExtensions:
@@ -64,6 +68,11 @@ func (s *State) choose(own []Covered) []Covered {
 			keep[i], gone[q.Removed] = true, true
 		}
 	}
+	for i, p := range all {
+		if q, ok := p.Proposal.(*message.Add); ok && !added[string(q.KeyPackage.LeafNode.SignatureKey)] {
+			keep[i], added[string(q.KeyPackage.LeafNode.SignatureKey)] = true, true
+		}
+	}
 	for i, p := range slices.Backward(all) {
 		switch p.Proposal.(type) {
 		case *message.Update:
@@ -75,7 +84,7 @@ func (s *State) choose(own []Covered) []Covered {
 			if !context {
 				keep[i], context = true, true
 			}
-		case *message.SelfRemove, *message.Remove, *message.ReInit:
+		case *message.SelfRemove, *message.Remove, *message.Add, *message.ReInit:
 		default:
 			keep[i] = true
 		}
@@ -95,8 +104,12 @@ func (s *State) choose(own []Covered) []Covered {
 	return chosen
 }
 
+// maxMisfits bounds the attempts that one sender's proposals cost.
+const maxMisfits = 4
+
 // fitting returns those of proposals that can be committed together with own. It
-// looks for the others by halving.
+// looks for the others by halving. An attempt takes as long as a Commit: once
+// maxMisfits of a sender are found not to fit, its others are left out too.
 func (d *draft) fitting(own, proposals []Covered) []Covered {
 	var kept []Covered
 	fits := func(more []Covered) bool {
@@ -112,11 +125,17 @@ func (d *draft) fitting(own, proposals []Covered) []Covered {
 	if !fits(nil) {
 		return nil // it is not for them that the Commit fails
 	}
+	misfits := make(map[message.Sender]int)
 	var add func(more []Covered)
 	add = func(more []Covered) {
-		if fits(more) {
+		more = slices.DeleteFunc(slices.Clone(more), func(p Covered) bool { return misfits[sharer(p.Sender)] >= maxMisfits })
+		switch {
+		case len(more) == 0:
+		case fits(more):
 			kept = append(kept, more...)
-		} else if len(more) > 1 {
+		case len(more) == 1:
+			misfits[sharer(more[0].Sender)]++
+		default:
 			add(more[:len(more)/2])
 			add(more[len(more)/2:])
 		}

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/kith-kt/kith/messaging/mls/message"
+	"github.com/kith-kt/kith/messaging/mls/schedule"
 	"github.com/kith-kt/kith/messaging/mls/tree"
 )
 
@@ -157,4 +158,71 @@ func (c *peer) sends(p message.Proposal) []byte {
 		c.w.t.Fatal(err)
 	}
 	return msg
+}
+
+// TestMisfitsAreCheap: proposals of one member that cannot be committed do not cost as
+// many attempts as there are, and the others' are committed.
+func TestMisfitsAreCheap(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, testSuite, 72)
+	all := w.group("alice bob carol", CreateOptions{})
+	alice, bob, carol := all[0], all[1], all[2]
+	propose := func(by *peer, p message.Proposal) {
+		t.Helper()
+		msg, err := by.Propose(p, ProposalOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := alice.Process(msg); err != nil {
+			t.Fatal(err)
+		}
+	}
+	asked := 0
+	alice.State.cfg.PSK = func(id []byte) ([]byte, error) {
+		asked++
+		return w.psks[string(id)], nil
+	}
+	unknown := func() message.Proposal {
+		return &message.PreSharedKey{PSK: schedule.PreSharedKeyID{Type: schedule.ExternalPSK, ID: []byte("unknown")}}
+	}
+	const n = 256
+	for range n / 2 {
+		propose(bob, unknown())
+	}
+	for range 8 {
+		propose(carol, adds(w.client("dave"))[0])
+	}
+	for range n / 2 {
+		propose(bob, unknown())
+	}
+	p, err := alice.Commit(CommitOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := len(p.Committed.Proposals); got != 8 || asked > n/4 {
+		t.Errorf("a Commit of %d proposals, after %d attempts", got, asked)
+	}
+}
+
+// TestOneClientIsAddedOnce_7_3: of Adds with one signature key the first is committed,
+// whoever else they are from, and whatever else waits.
+func TestOneClientIsAddedOnce_7_3(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, testSuite, 73)
+	all := w.group("alice bob carol", CreateOptions{})
+	p := people{w, all[0], all[1], all[2], w.client("dave")}
+	var first Covered
+	for i := range 5 {
+		c := p.bob.forgeProposal(adds(p.dave)[0], p.alice)
+		if i == 0 {
+			first = c
+		}
+	}
+	own := []Covered{p.alice.value(adds(p.dave)[0])}
+	if got := p.alice.choose(own); len(got) != 0 {
+		t.Errorf("%d beside our own", len(got))
+	}
+	if got := p.alice.choose(nil); len(got) != 1 || string(got[0].Ref) != string(first.Ref) {
+		t.Errorf("%d, not the first alone", len(got))
+	}
 }
