@@ -186,9 +186,19 @@ func (c *Client) keyPackages() (all []*keyPackage, damaged []string, err error) 
 
 // keyPackageFor returns the KeyPackage of ours that a Welcome was made for.
 func (c *Client) keyPackageFor(w *message.Welcome) (*keyPackage, error) {
+	// A Welcome may name more than a hundred thousand, and anybody can write one: the
+	// store is asked once, and not for each.
+	keys, err := c.cfg.Store.List(packages)
+	if err != nil {
+		return nil, storeError("listing KeyPackages", err)
+	}
+	ours := make(map[string]bool, len(keys))
+	for _, key := range keys {
+		ours[key] = true
+	}
 	for _, e := range w.Secrets {
-		if len(e.NewMember) > 64 {
-			continue // no reference of any suite
+		if len(e.NewMember) > 64 || !ours[packageKey(e.NewMember)] {
+			continue // no reference of any suite, or somebody else's
 		}
 		kp, err := c.readPackage(packageKey(e.NewMember))
 		if err != nil {
