@@ -175,6 +175,9 @@ func (g *fuzzGroup) of(c *peer) *fuzzMember {
 
 // sent notes a message, and puts it into the inboxes of those who are to have it.
 func (w *fuzzWorld) sent(x *fuzzSent) *fuzzSent {
+	if before := w.byBytes[string(x.bytes)]; before != nil {
+		return before // an external sender says the same again: one message, sent once
+	}
 	g := x.group
 	x.name = fmt.Sprintf("message %d (%v of epoch %d of %s)", w.sends, x.kind, x.epoch, g.id)
 	w.sends++
