@@ -22,7 +22,8 @@ func (s *State) Process(msg []byte) (Event, error) {
 	if len(msg) > s.cfg.Limits.MessageSize {
 		return nil, fmt.Errorf("%w: message of %d bytes", ErrLimit, len(msg))
 	}
-	m, err := message.Parse(msg)
+	// What is kept of it must not be the caller's memory.
+	m, err := message.Parse(bytes.Clone(msg))
 	if err != nil {
 		return nil, err
 	}
@@ -34,12 +35,7 @@ func (s *State) Process(msg []byte) (Event, error) {
 	case *message.PrivateMessage:
 		return s.private(body)
 	case *message.PublicMessage:
-		// What is kept of it must not be the caller's memory.
-		m, err := message.Parse(bytes.Clone(msg))
-		if err != nil {
-			return nil, err
-		}
-		return s.public(m.Body.(*message.PublicMessage))
+		return s.public(body)
 	}
 	return nil, fmt.Errorf("%w: wire format %d", ErrUnexpected, m.Body.WireFormat())
 }
