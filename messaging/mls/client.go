@@ -291,6 +291,9 @@ func (c *Client) found(s *group.State, restored bool, also Batch, more ...Record
 // that was left is therefore not entered in an epoch up to the one that we left it
 // in ([ErrReplayed]), since its keys were used then.
 func (c *Client) Join(welcome, ratchetTree []byte) (*Group, error) {
+	if err := c.cfg.Limits.CheckMessage(len(welcome) + len(ratchetTree)); err != nil {
+		return nil, err
+	}
 	m, err := message.Parse(welcome)
 	if err != nil {
 		return nil, err

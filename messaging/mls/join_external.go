@@ -29,6 +29,9 @@ type ExternalOptions struct {
 // Until then the group can do nothing but that. If it is not accepted, Discard it, and
 // try again with a newer GroupInfo.
 func (c *Client) JoinExternal(groupInfo []byte, o ExternalOptions) (*Group, *Staged, error) {
+	if err := c.cfg.Limits.CheckMessage(len(groupInfo) + len(o.RatchetTree)); err != nil {
+		return nil, nil, err
+	}
 	m, err := message.Parse(bytes.Clone(groupInfo))
 	if err != nil {
 		return nil, nil, err

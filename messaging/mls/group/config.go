@@ -109,6 +109,14 @@ func (l Limits) withDefaults() Limits {
 	return l
 }
 
+// CheckMessage returns ErrLimit for a message of n bytes that is not to be parsed.
+func (l Limits) CheckMessage(n int) error {
+	if most := l.withDefaults().MessageSize; n > most {
+		return fmt.Errorf("%w: message of %d bytes, the most is %d", ErrLimit, n, most)
+	}
+	return nil
+}
+
 // complete checks a Config and fills in defaults. Everything that makes a State
 // begins with it: without an Authenticator there is no State.
 func (c Config) complete() (Config, error) {

@@ -19,8 +19,8 @@ func (s *State) Process(msg []byte) (Event, error) {
 	if s.pending != nil && bytes.Equal(msg, s.pending.Message) {
 		return s.Merge(s.pending)
 	}
-	if len(msg) > s.cfg.Limits.MessageSize {
-		return nil, fmt.Errorf("%w: message of %d bytes", ErrLimit, len(msg))
+	if err := s.cfg.Limits.CheckMessage(len(msg)); err != nil {
+		return nil, err
 	}
 	// What is kept of it must not be the caller's memory.
 	m, err := message.Parse(bytes.Clone(msg))
