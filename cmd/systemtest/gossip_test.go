@@ -138,6 +138,22 @@ func (a *auditorProcess) reaches(size uint64) {
 	})
 }
 
+// agrees waits until the auditor and its only peer agree.
+func (a *auditorProcess) agrees() {
+	a.t.Helper()
+	deadline := time.Now().Add(patience)
+	for {
+		s := a.status()
+		if len(s.Peers) == 1 && s.Peers[0].Agrees {
+			return
+		}
+		if time.Now().After(deadline) {
+			a.t.Fatalf("%s: its peer does not agree: %+v\n%s", a.dir, s, &a.said)
+		}
+		time.Sleep(pause)
+	}
+}
+
 // convicts waits until the auditor has evidence of one of the kinds, which verifies
 // against the document that is known, and ends the process as it should.
 func (a *auditorProcess) convicts(known string, kinds ...string) {
@@ -245,8 +261,10 @@ func TestTwoAuditorsOfOneLog(t *testing.T) {
 	_, head := d.sees(t)
 	a.reaches(head.Size)
 	b.reaches(head.Size)
+	// Each has to hear the other before one of them is gone.
+	a.agrees()
+	b.agrees()
 	for _, x := range []*auditorProcess{a, b} {
-		until(t, func() bool { time.Sleep(pause); s := x.status(); return len(s.Peers) == 1 && s.Peers[0].Agrees })
 		if s := x.status(); s.State != "audited" || s.Verdict != nil || s.Gossip.Suspicions != nil || s.Gossip.Apart != 0 {
 			t.Errorf("%+v", s)
 		}
