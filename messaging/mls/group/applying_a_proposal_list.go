@@ -81,10 +81,7 @@ func (t *transition) leaves() error {
 		if err := t.tree.Update(u.index, u.leaf); err != nil {
 			return fmt.Errorf("%w: update: %w", ErrProposal, err)
 		}
-		// Our own Update is no news to the Authenticator.
-		if u.index != t.from.me || t.committer.Type == message.SenderNewMemberCommit {
-			t.candidates = append(t.candidates, candidate(InUpdate, u.index, u.leaf, old))
-		}
+		t.candidates = append(t.candidates, candidate(InUpdate, u.index, u.leaf, old))
 	}
 	for _, removes := range [2][]tree.LeafIndex{t.list.selves, t.list.removes} {
 		for _, i := range removes {

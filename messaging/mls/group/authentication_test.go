@@ -176,6 +176,7 @@ func TestCommitterAuthenticates_5_3_1(t *testing.T) {
 	}
 	// Somebody else's Update to another name.
 	signer := bob.newSigner()
+	bob.naive = true
 	if _, err := bob.ProposeUpdate(&LeafChange{Signer: signer, Credential: &tree.Credential{Type: tree.CredentialBasic, Identity: []byte("alice")}}, ProposalOptions{}); err != nil {
 		t.Fatal(err)
 	}

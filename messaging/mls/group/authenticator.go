@@ -16,9 +16,11 @@ const (
 	InKeyPackage Entry = iota + 1
 	// InAdd: an Add proposal of somebody, received by itself or in a Commit.
 	InAdd
-	// InUpdate: an Update proposal, received by itself or in a Commit.
+	// InUpdate: an Update proposal, received by itself or in a Commit, or one that we
+	// are about to send.
 	InUpdate
-	// InCommit: the leaf of a Commit's path, that replaces the committer's.
+	// InCommit: the leaf of a Commit's path, that replaces the committer's; of our own
+	// Commit too.
 	InCommit
 	// InWelcome: a leaf of the tree that comes with a Welcome.
 	InWelcome
@@ -26,7 +28,7 @@ const (
 	// are about to join.
 	InExternalJoin
 	// InExternalCommit: the leaf of somebody who joins by an external Commit. With
-	// a Remove (resync), Replaces is the leaf of the removed member.
+	// a Remove (resync), Replaces is the leaf of the removed member. It may be ours.
 	InExternalCommit
 	// InExternalSender: an entry of an external_senders extension, in a
 	// GroupContextExtensions proposal that changes it, or in the group that we join.
@@ -70,10 +72,11 @@ type Candidate struct {
 // group to people; everything else in MLS only ties it to signature keys.
 //
 // It is asked, in one batch for each message and before anything changes, about
-// every leaf, by every way by which a leaf can enter: see [Entry]. A Commit's
-// batch has all that the Commit brings in, also what came earlier as a proposal
-// by itself. An error refuses the whole message and nothing changes; it is
-// returned wrapped, with [ErrUnauthenticated].
+// every leaf, by every way by which a leaf can enter: see [Entry]. Our own
+// leaves are among them, before anybody else gets to see them. A Commit's batch has
+// all that the Commit brings in, also what came earlier as a proposal by itself. An
+// error refuses the whole message and nothing changes; it is returned wrapped, with
+// [ErrUnauthenticated].
 //
 // Candidates and what they point to must not be changed or kept. It may be called
 // from any goroutine that calls into a State.

@@ -17,7 +17,11 @@ func (s *State) commitAll(d *draft, own []Covered) (*Pending, error) {
 	if err != nil && len(waiting) > 0 {
 		// One that cannot be committed must not keep everybody from committing for
 		// the rest of the epoch.
-		d.proposals = append(d.fitting(own, waiting), own...)
+		fitting := d.fitting(own, waiting)
+		if len(fitting) == len(waiting) {
+			return nil, err // it is for none of them
+		}
+		d.proposals = append(fitting, own...)
 		p, err = d.make()
 	}
 	if err != nil {

@@ -118,22 +118,31 @@ func extensionsSize(extensions tree.Extensions) int {
 // authenticateAll asks the Authenticator, in one batch, about every leaf of a tree
 // and every external sender of its group.
 func (c *Config) authenticateAll(entry Entry, t *tree.Tree, context *schedule.GroupContext) error {
+	all, err := c.candidates(entry, t, context)
+	if err != nil {
+		return err
+	}
+	return c.authenticate(context.GroupID, all)
+}
+
+// candidates returns every leaf of a tree and every external sender of its group.
+func (c *Config) candidates(entry Entry, t *tree.Tree, context *schedule.GroupContext) ([]Candidate, error) {
 	var all []Candidate
 	for i, leaf := range t.Members() {
 		all = append(all, Candidate{Entry: entry, Index: i, Credential: leaf.Credential, SignatureKey: leaf.SignatureKey, Leaf: leaf})
 	}
 	senders, err := context.Extensions.ExternalSenders()
 	if err != nil {
-		return fmt.Errorf("external_senders: %w", err)
+		return nil, fmt.Errorf("external_senders: %w", err)
 	}
 	if entry != InCreate {
 		entry = InExternalSender
 	}
 	for i, sender := range senders {
 		if err := c.Suite.CheckSignatureKey(sender.SignatureKey); err != nil {
-			return fmt.Errorf("external sender %d: %w", i, err)
+			return nil, fmt.Errorf("external sender %d: %w", i, err)
 		}
 		all = append(all, Candidate{Entry: entry, Index: tree.LeafIndex(i), Credential: sender.Credential, SignatureKey: sender.SignatureKey})
 	}
-	return c.authenticate(context.GroupID, all)
+	return all, nil
 }

@@ -17,6 +17,9 @@ type draft struct {
 	cfg    *Config
 	from   *epoch         // the epoch that ends; for a joiner without me, private, secrets, keys
 	sender message.Sender // Member(from.me), or new_member_commit
+	// members are, for a joiner, those whom it finds: the Authenticator is asked about
+	// them and about the joiner's own leaf at once.
+	members []Candidate
 	// proposals in the order of the Commit.
 	proposals []Covered
 	purpose   purpose
@@ -70,7 +73,11 @@ func (d *draft) make() (*Pending, error) {
 	if err := t.check(); err != nil {
 		return nil, err
 	}
+	t.candidates = append(slices.Clip(d.members), t.candidates...)
 	if err := t.ask(t.tree.Leaf(me)); err != nil {
+		if path != nil && len(t.candidates) == 1 {
+			err = fmt.Errorf("own leaf: %w", err)
+		}
 		return nil, err
 	}
 	context, err := t.next()

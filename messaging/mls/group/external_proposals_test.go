@@ -138,7 +138,7 @@ func TestExternalSendersAreAuthenticated_5_3_1(t *testing.T) {
 	w.asked = map[string][]Candidate{}
 	more := tree.Extensions{senders(w, "other")}
 	w.commit(all[0], all, CommitOptions{ByValue: []message.Proposal{&message.GroupContextExtensions{Extensions: more}}})
-	sameKeys(t, w.everybody(all[0]), "external sender 0 other")
+	sameKeys(t, w.everybody(all[0]), "external sender 0 other", "Commit 0 alice")
 	sameKeys(t, w.everybody(all[1]), "external sender 0 other", "Commit 0 alice")
 	w.commit(all[0], all, CommitOptions{ByValue: []message.Proposal{&message.GroupContextExtensions{Extensions: more}}})
 	sameKeys(t, w.everybody(all[1]), "Commit 0 alice")

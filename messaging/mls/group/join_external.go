@@ -66,7 +66,8 @@ func JoinExternal(cfg Config, info *message.GroupInfo, o ExternalOptions) (*Stat
 	if err := leaf.Capabilities.SupportsGroup(from.context.Extensions); err != nil {
 		return nil, nil, fmt.Errorf("own leaf: %w", err)
 	}
-	if err := cfg.authenticateAll(InExternalJoin, from.tree, from.context); err != nil {
+	members, err := cfg.candidates(InExternalJoin, from.tree, from.context)
+	if err != nil {
 		return nil, nil, err
 	}
 	kemOutput, init, err := s.ExportSend(public, externalInitLabel, s.HashSize())
@@ -82,6 +83,7 @@ func JoinExternal(cfg Config, info *message.GroupInfo, o ExternalOptions) (*Stat
 		cfg:           &cfg,
 		from:          from,
 		sender:        message.Sender{Type: message.SenderNewMemberCommit},
+		members:       members,
 		proposals:     proposals,
 		leaf:          *leaf,
 		signer:        cfg.Signer,

@@ -108,6 +108,10 @@ func TestResync_12_4_3_2(t *testing.T) {
 	}
 	// Eve takes bob's place.
 	eve := w.client("eve")
+	if _, _, err := JoinExternal(eve.cfg, info, ExternalOptions{Leaf: eve.leaf(), Resync: mine}); !errors.Is(err, ErrUnauthenticated) {
+		t.Errorf("eve's own authenticator: %v", err)
+	}
+	eve.naive = true
 	_, commit, err := JoinExternal(eve.cfg, info, ExternalOptions{Leaf: eve.leaf(), Resync: mine})
 	if err != nil {
 		t.Fatal(err)

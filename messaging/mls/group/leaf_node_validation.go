@@ -115,13 +115,11 @@ func (t *transition) checkPath(i tree.LeafIndex, leaf *tree.LeafNode) error {
 	if err := tree.ValidateLeaf(t.cfg.Suite, leaf, tree.InCommit, i, old, t.rules()); err != nil {
 		return fmt.Errorf("%w: leaf of the path: %w", ErrCommit, err)
 	}
-	if !t.sending {
-		entry := InCommit
-		if t.committer.Type == message.SenderNewMemberCommit {
-			entry = InExternalCommit
-		}
-		t.candidates = append(t.candidates, candidate(entry, i, leaf, old))
+	entry := InCommit
+	if t.committer.Type == message.SenderNewMemberCommit {
+		entry = InExternalCommit
 	}
+	t.candidates = append(t.candidates, candidate(entry, i, leaf, old))
 	return nil
 }
 

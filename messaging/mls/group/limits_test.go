@@ -83,6 +83,7 @@ func TestLimits(t *testing.T) {
 		}},
 		{"credential", Limits{CredentialSize: 100}, func(p people) (fine, bad []byte) {
 			long := tree.BasicCredential(bytes.Repeat([]byte("x"), 101))
+			p.alice.naive = true
 			return p.updates(nil), p.updates(&LeafChange{Credential: &long})
 		}},
 	}

@@ -131,7 +131,13 @@ func (s *State) judge(p Covered, own bool) error {
 			return fmt.Errorf("%w: %w", ErrForbidden, err)
 		}
 	}
-	return s.cfg.authenticate(s.GroupID(), candidates)
+	if err := s.cfg.authenticate(s.GroupID(), candidates); err != nil {
+		if _, ok := p.Proposal.(*message.Update); ok && own {
+			err = fmt.Errorf("own leaf: %w", err)
+		}
+		return err
+	}
+	return nil
 }
 
 // checkProposal applies the rules of "Proposals" (12.1) to one proposal, and
@@ -158,7 +164,7 @@ func (s *State) checkProposal(p Covered, own bool) ([]Candidate, error) {
 			return nil, fmt.Errorf("%w: update from %v", ErrProposal, p.Sender)
 		}
 		old := e.tree.Leaf(i)
-		if err := cfg.checkUpdate(i, q.LeafNode, old, rules); err != nil || own {
+		if err := cfg.checkUpdate(i, q.LeafNode, old, rules); err != nil {
 			return nil, err
 		}
 		return []Candidate{candidate(InUpdate, i, q.LeafNode, old)}, nil

@@ -39,6 +39,8 @@ func TestExpiredCredentialIsRenewed_5_3_2(t *testing.T) {
 	alice, bob := all[0], all[1]
 	w.forget("bob")
 	w.refuses(func() []byte {
+		bob.naive = true
+		defer func() { bob.naive = false }()
 		p, err := bob.Commit(CommitOptions{})
 		if err != nil {
 			t.Fatal(err)

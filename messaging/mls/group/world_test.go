@@ -37,10 +37,11 @@ type world struct {
 	known map[string]bool // what the Authenticator knows: identity, zero byte, signature key
 	// asked is every Candidate that anybody's Authenticator was asked about, by
 	// client. refuse makes all refuse what it returns an error for.
-	asked  map[string][]Candidate
-	refuse func(client string, c Candidate) error
-	psks   map[string][]byte
-	limits Limits
+	asked   map[string][]Candidate
+	batches map[string]int // calls, by client
+	refuse  func(client string, c Candidate) error
+	psks    map[string][]byte
+	limits  Limits
 }
 
 var errStranger = errors.New("test: stranger")
@@ -53,7 +54,7 @@ func newWorld(t tb, id suite.ID, seed uint64) *world {
 	}
 	return &world{
 		t: t, suite: s, rand: mlstest.Rand(seed), now: time.Unix(1_700_000_000, 0),
-		known: map[string]bool{}, asked: map[string][]Candidate{}, psks: map[string][]byte{},
+		known: map[string]bool{}, asked: map[string][]Candidate{}, batches: map[string]int{}, psks: map[string][]byte{},
 	}
 }
 
@@ -64,6 +65,7 @@ type peer struct {
 	name   string
 	cfg    Config
 	kp     *KeyPackage // the last one made
+	naive  bool        // its own Authenticator refuses nobody
 }
 
 // client returns a new client, whom everybody's Authenticator knows.
@@ -109,6 +111,10 @@ func (w *world) clients(names string) []*peer {
 
 func (c *peer) authenticate(_ []byte, candidates []Candidate) error {
 	c.w.asked[c.name] = append(c.w.asked[c.name], candidates...)
+	c.w.batches[c.name]++
+	if c.naive {
+		return nil
+	}
 	for _, a := range candidates {
 		if a.Suite != c.w.suite.ID() {
 			return fmt.Errorf("asked about a key of suite %v", a.Suite)
