@@ -49,3 +49,5 @@ func checkFormat(key string, value []byte, newest byte) error {
 	}
 	return nil
 }
+
+var errFormat = errors.New("no format of ours")

@@ -1,6 +1,7 @@
 package mls
 
 import (
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"time"
@@ -210,3 +211,5 @@ func (c *Client) keyPackageFor(w *message.Welcome) (*keyPackage, error) {
 	}
 	return nil, ErrNoKeyPackage
 }
+
+func packageKey(ref []byte) string { return packages + hex.EncodeToString(ref) }

@@ -1,0 +1,63 @@
+package mls
+
+import (
+	"fmt"
+	"io"
+
+	"github.com/kith-kt/kith/messaging/mls/group"
+	"github.com/kith-kt/kith/messaging/mls/syntax"
+	"github.com/kith-kt/kith/messaging/mls/tree"
+)
+
+// Create founds a group whose only member we are. id: 32 random bytes if nil;
+// otherwise it must be unlike that of all groups, everywhere. extensions are those of
+// the GroupContext: required capabilities ([tree.RequiredCapabilities.Extension]),
+// application data ([component.Dictionary.Into]), external senders.
+func (c *Client) Create(id []byte, extensions tree.Extensions) (*Group, error) {
+	if id == nil {
+		id = make([]byte, 32)
+		if _, err := io.ReadFull(c.cfg.Rand, id); err != nil {
+			return nil, fmt.Errorf("mls: reading randomness: %w", err)
+		}
+	}
+	cfg, err := c.config(c.cfg.Suite)
+	if err != nil {
+		return nil, err
+	}
+	if left, _, err := c.left(id); err != nil {
+		return nil, err
+	} else if left != nil {
+		return nil, fmt.Errorf("%w: a group of this identifier was left", ErrReplayed)
+	}
+	s, err := group.Create(cfg, id, c.leaf(), group.CreateOptions{Extensions: extensions})
+	if err != nil {
+		return nil, err
+	}
+	return c.found(s, false, Batch{})
+}
+
+// found stores a group that is new to us, with more records of it and with what also
+// belongs to the change, and returns its handle.
+func (c *Client) found(s *group.State, restored bool, also Batch, more ...Record) (*Group, error) {
+	g := c.handle(s.GroupID())
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	rec, all, err := readRecords(c.cfg.Store, groupPrefix(g.id))
+	if err != nil {
+		s.Erase()
+		return nil, err
+	}
+	if rec.headSeen != nil || len(all) > 0 {
+		s.Erase()
+		return nil, fmt.Errorf("%w: %x", ErrMember, g.id)
+	}
+	changes := append(prefixed(stateRecords, s.Changes()), Record{idRecord, syntax.Marshal(&groupID{s.Suite().ID(), g.id})})
+	changes = append(changes, more...)
+	if err := rec.apply(changes, restored, also); err != nil {
+		s.Erase()
+		return nil, err
+	}
+	g.drop()
+	g.rec, g.state, g.gone = rec, s, nil
+	return g, nil
+}
