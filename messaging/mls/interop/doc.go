@@ -2,7 +2,8 @@
 // of ts-mls, another implementation, live in one Node.js process (RFC 9420, "The
 // Messaging Layer Security (MLS) Protocol"), and the comparison of what both cost.
 //
-// testdata/tsmls/peer.mjs drives the foreign members by JSON lines, bench.mjs measures
+// testdata/tsmls/peer.mjs drives the foreign members by JSON lines (what it has of
+// successors, of outsiders and of certificates is beside it), bench.mjs measures
 // them; the packages are installed from the npm registry, at exact versions, into a
 // folder of the test. Without node, npm and a registry the tests are skipped, and fail
 // where CI is set.

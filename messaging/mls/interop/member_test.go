@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+
+	"github.com/kith-kt/kith/messaging/mls/message"
+	"github.com/kith-kt/kith/messaging/mls/tree"
 )
 
 // A member is one of this project's or of ts-mls's, in one group, so that the tests
@@ -44,14 +47,17 @@ const groupID = "group"
 
 // change is what a proposal proposes, or a commit has by value.
 type change struct {
-	add        [][]byte // key packages
-	remove     []uint32 // leaves
-	update     bool     // in a proposal: new keys for the sender's leaf
-	identity   string   // with update: another identity too
-	psk        string   // an external pre-shared key
-	epochPSK   *uint64  // the resumption key of an epoch of the group
-	public     bool     // signed, not encrypted
-	treeInside bool     // the Welcome brings the tree
+	add        [][]byte         // key packages
+	remove     []uint32         // leaves
+	update     bool             // in a proposal: new keys for the sender's leaf
+	identity   string           // with update: another identity too
+	psk        string           // an external pre-shared key
+	epochPSK   *uint64          // the resumption key of an epoch of the group
+	extensions *tree.Extensions // instead of those of the group
+	reinit     *message.ReInit
+	custom     *message.Unknown
+	public     bool // signed, not encrypted
+	treeInside bool // the Welcome brings the tree
 	aad        string
 }
 
@@ -72,6 +78,7 @@ type state struct {
 
 type agreed struct {
 	epoch                   uint64
+	closed                  bool // by a ReInit
 	treeHash, transcript    string
 	authenticator, exported string
 	members                 string

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -22,7 +23,10 @@ type ours struct {
 	t          testing.TB
 	who        string
 	cfg        group.Config
+	credential tree.Credential
+	leafCan    *tree.Capabilities // nil: what the package says
 	group      *group.State
+	origin     *ours // who this is in the group that ours continues
 	packages   []*group.KeyPackage
 	psks       map[string][]byte
 	questions  []who
@@ -37,7 +41,7 @@ func newOurs(t testing.TB, s *suite.Suite, name string) *ours {
 	t.Helper()
 	_, signer, err := s.GenerateSigner(rand.Reader)
 	must(t, err)
-	m := &ours{t: t, who: name, psks: map[string][]byte{}}
+	m := &ours{t: t, who: name, credential: tree.BasicCredential([]byte(name)), psks: map[string][]byte{}}
 	m.cfg = group.Config{
 		Suite: s, Signer: signer, Rand: rand.Reader, Now: time.Now,
 		Authenticator: group.AuthenticatorFunc(m.authenticate),
@@ -48,22 +52,34 @@ func newOurs(t testing.TB, s *suite.Suite, name string) *ours {
 
 func (m *ours) authenticate(_ []byte, candidates []group.Candidate) error {
 	for _, c := range candidates {
-		m.questions = append(m.questions, whoIs(string(c.Credential.Identity), c.SignatureKey))
+		m.questions = append(m.questions, whoIs(identityOf(&c.Credential), c.SignatureKey))
 		m.entries = append(m.entries, c.Entry)
 	}
 	for _, c := range candidates {
-		if slices.Contains(m.identities, string(c.Credential.Identity)) || slices.ContainsFunc(m.keys, func(k []byte) bool { return string(k) == string(c.SignatureKey) }) {
+		if slices.Contains(m.identities, identityOf(&c.Credential)) || slices.ContainsFunc(m.keys, func(k []byte) bool { return string(k) == string(c.SignatureKey) }) {
 			return fmt.Errorf("%w: %s", errRefused, c.Credential.Identity)
 		}
 	}
 	return nil
 }
 
+// identityOf is what a credential is called in questions and lists of members.
+func identityOf(c *tree.Credential) string {
+	if c.Type != tree.CredentialX509 {
+		return string(c.Identity)
+	}
+	all := make([]string, len(c.Certificates))
+	for i, cert := range c.Certificates {
+		all[i] = fmt.Sprintf("%x", cert)
+	}
+	return "x509:" + strings.Join(all, ",")
+}
+
 func (m *ours) name() string         { return "our " + m.who }
 func (m *ours) signatureKey() []byte { return m.cfg.Signer.Public() }
 
 func (m *ours) leaf() group.LeafOptions {
-	return group.LeafOptions{Credential: tree.BasicCredential([]byte(m.who))}
+	return group.LeafOptions{Credential: m.credential, Capabilities: m.leafCan}
 }
 
 func (m *ours) keyPackage() []byte {
@@ -76,7 +92,12 @@ func (m *ours) keyPackage() []byte {
 
 func (m *ours) create(id []byte) {
 	m.t.Helper()
-	s, err := group.Create(m.cfg, id, m.leaf(), group.CreateOptions{})
+	m.found(id, nil)
+}
+
+func (m *ours) found(id []byte, extensions tree.Extensions) {
+	m.t.Helper()
+	s, err := group.Create(m.cfg, id, m.leaf(), group.CreateOptions{Extensions: extensions})
 	must(m.t, err)
 	m.group = s
 }
@@ -98,7 +119,7 @@ func (m *ours) join(welcome, tree []byte) error {
 	err := errors.New("no key package")
 	for _, kp := range m.packages {
 		var s *group.State
-		if s, err = group.Join(m.cfg, kp, body[*message.Welcome](m.t, welcome), group.JoinOptions{RatchetTree: tree}); err == nil {
+		if s, err = group.Join(m.cfg, kp, body[*message.Welcome](m.t, welcome), m.joining(tree)); err == nil {
 			m.group = s
 			return nil
 		}
@@ -107,6 +128,16 @@ func (m *ours) join(welcome, tree []byte) error {
 		}
 	}
 	return err
+}
+
+// joining is what the member has besides a Welcome.
+func (m *ours) joining(tree []byte) group.JoinOptions {
+	o := group.JoinOptions{RatchetTree: tree}
+	if m.origin != nil {
+		o.Continues = m.origin.group.GroupID()
+		o.Origin = func([]byte) *group.State { return m.origin.group }
+	}
+	return o
 }
 
 func (m *ours) external(groupInfo, tree []byte, resync bool) ([]byte, error) {
@@ -147,6 +178,15 @@ func (m *ours) proposals(c change) (all []message.Proposal) {
 		all = append(all, &message.PreSharedKey{PSK: schedule.PreSharedKeyID{
 			Type: schedule.ResumptionPSK, Usage: schedule.UsageApplication, GroupID: []byte(groupID), Epoch: *c.epochPSK,
 		}})
+	}
+	if c.extensions != nil {
+		all = append(all, &message.GroupContextExtensions{Extensions: *c.extensions})
+	}
+	if c.reinit != nil {
+		all = append(all, c.reinit)
+	}
+	if c.custom != nil {
+		all = append(all, c.custom)
 	}
 	return all
 }
@@ -230,11 +270,11 @@ func (m *ours) state() state {
 	must(m.t, err)
 	var members string
 	for i, l := range m.group.Members() {
-		members += fmt.Sprintf("%d %s %x\n", i, l.Credential.Identity, l.SignatureKey)
+		members += fmt.Sprintf("%d %s %x\n", i, identityOf(&l.Credential), l.SignatureKey)
 	}
 	context := m.group.Context()
 	return state{true, uint32(m.group.Me()), agreed{
-		epoch: context.Epoch, treeHash: string(context.TreeHash), transcript: string(context.ConfirmedTranscriptHash),
+		epoch: context.Epoch, closed: m.group.ReInit() != nil, treeHash: string(context.TreeHash), transcript: string(context.ConfirmedTranscriptHash),
 		authenticator: string(m.group.EpochAuthenticator()), exported: string(exported), members: members,
 	}}
 }

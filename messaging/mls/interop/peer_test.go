@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -79,10 +80,11 @@ var errInstall = errors.New("npm ci")
 
 // peer is a Node.js process that answers requests, one after the other.
 type peer struct {
-	t   testing.TB
-	mu  sync.Mutex
-	in  io.WriteCloser
-	out *bufio.Reader
+	t       testing.TB
+	mu      sync.Mutex
+	in      io.WriteCloser
+	out     *bufio.Reader
+	clients atomic.Int64
 }
 
 // start runs one of the scripts until the test ends.
@@ -132,7 +134,7 @@ type answer struct {
 	Asked                   []leaf
 	Secret, Public, Enc, CT []byte
 
-	Active                  bool
+	Active, Closed          bool
 	Epoch                   uint64
 	TreeHash, Transcript    []byte
 	Authenticator, Exported []byte

@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/kith-kt/kith/messaging/mls/message"
 	"github.com/kith-kt/kith/messaging/mls/suite"
+	"github.com/kith-kt/kith/messaging/mls/tree"
 )
 
 // theirs is a member of ts-mls.
@@ -12,6 +14,8 @@ type theirs struct {
 	t   testing.TB
 	p   *peer
 	who string
+	id  string // in the peer's process
+	by  string // "reinit" or "branch": joins by the function for those
 	key []byte
 	in  bool // in a group
 }
@@ -20,8 +24,8 @@ type theirs struct {
 // peer.mjs.
 func newTheirs(t testing.TB, p *peer, s *suite.Suite, name string, options q) *theirs {
 	t.Helper()
-	m := &theirs{t: t, p: p, who: name}
-	fields := q{"suite": s.ID(), "grease": true}
+	m := &theirs{t: t, p: p, who: name, id: fmt.Sprintf("%s, client %d", name, p.clients.Add(1))}
+	fields := q{"suite": s.ID(), "identity": name, "grease": true}
 	for k, v := range options {
 		fields[k] = v
 	}
@@ -30,7 +34,7 @@ func newTheirs(t testing.TB, p *peer, s *suite.Suite, name string, options q) *t
 }
 
 func (m *theirs) fields(fields q) q {
-	all := q{"who": m.who}
+	all := q{"who": m.id}
 	for k, v := range fields {
 		all[k] = v
 	}
@@ -39,7 +43,11 @@ func (m *theirs) fields(fields q) q {
 
 func (m *theirs) ask(op string, fields q) answer {
 	m.t.Helper()
-	return m.p.ask(op, m.fields(fields))
+	a, err := m.try(op, fields)
+	if err != nil {
+		m.t.Fatalf("%s: %s: %v", m.name(), op, err)
+	}
+	return a
 }
 
 func (m *theirs) try(op string, fields q) (answer, error) {
@@ -72,7 +80,11 @@ func with(fields q, name string, value []byte) q {
 
 func (m *theirs) join(welcome, tree []byte) error {
 	m.t.Helper()
-	_, err := m.try("join", with(q{"welcome": welcome}, "tree", tree))
+	fields := with(q{"welcome": welcome}, "tree", tree)
+	if m.by != "" {
+		fields["by"] = m.by
+	}
+	_, err := m.try("join", fields)
 	m.in = m.in || err == nil
 	return err
 }
@@ -101,8 +113,34 @@ func (m *theirs) commit(c change) sent {
 		psks = append(psks, q{"epoch": *c.epochPSK})
 	}
 	fields["psks"] = psks
+	c.others(fields)
 	a := m.ask("commit", fields)
 	return sent{a.Commit, a.Welcome, a.Tree}
+}
+
+// others adds to a request what both commits and proposals can have.
+func (c change) others(fields q) {
+	if c.extensions != nil {
+		fields["extensions"] = extensionsOf(*c.extensions)
+	}
+	if c.reinit != nil {
+		fields["reinit"] = reinitOf(c.reinit)
+	}
+	if c.custom != nil {
+		fields["custom"] = q{"type": c.custom.Type, "data": c.custom.Data}
+	}
+}
+
+func extensionsOf(extensions tree.Extensions) []q {
+	all := make([]q, len(extensions))
+	for i, e := range extensions {
+		all[i] = q{"type": e.Type, "data": e.Data}
+	}
+	return all
+}
+
+func reinitOf(r *message.ReInit) q {
+	return q{"group": r.GroupID, "suite": r.CipherSuite, "extensions": extensionsOf(r.Extensions)}
 }
 
 func (m *theirs) propose(c change) []byte {
@@ -120,6 +158,7 @@ func (m *theirs) propose(c change) []byte {
 	case c.psk != "":
 		fields["psk"] = q{"id": []byte(c.psk)}
 	}
+	c.others(fields)
 	return m.ask("propose", fields).Proposal
 }
 
@@ -180,7 +219,7 @@ func (m *theirs) state() state {
 		members += fmt.Sprintf("%d %s %x\n", one.Index, one.Identity, one.Key)
 	}
 	return state{a.Active, a.Leaf, agreed{
-		epoch: a.Epoch, treeHash: string(a.TreeHash), transcript: string(a.Transcript),
+		epoch: a.Epoch, closed: a.Closed, treeHash: string(a.TreeHash), transcript: string(a.Transcript),
 		authenticator: string(a.Authenticator), exported: string(a.Exported), members: members,
 	}}
 }

@@ -3,46 +3,16 @@
 // operation (op) and the client (who); an answer with "error" means that nothing changed.
 import * as ts from 'ts-mls';
 import { signLeafNodeCommit as signLeafNode } from 'ts-mls/leafNode.js';
-import { encodeRatchetTree, decodeRatchetTree } from 'ts-mls/ratchetTree.js';
-import { decode, encode, wrap, suite, signatureKey, plain, config, serve } from './mls.mjs';
+import { encodeRatchetTree } from 'ts-mls/ratchetTree.js';
 import { createGroupInfo } from 'ts-mls/createCommit.js';
 import { encode as bytesOf } from 'ts-mls/codec/tlsEncoder.js';
 import { varLenDataEncoder, decodeVarLenData } from 'ts-mls/codec/variableLength.js';
 import { CipherSuite, HkdfSha256, HkdfSha384, Aes128Gcm, Aes256Gcm } from '@hpke/core';
 import { XWing } from '@hpke/hybridkem-x-wing';
-
-const bytes = (s) => Uint8Array.from(Buffer.from(s ?? '', 'base64'));
-const b64 = (b) => Buffer.from(b).toString('base64');
-const text = (b) => Buffer.from(b).toString();
-
-const clients = new Map();
-const client = (q) => {
-  const c = clients.get(q.who);
-  if (c === undefined) throw new Error(`no client ${q.who}`);
-  return c;
-};
-
-// asked is the authentication service: it notes who it was asked about, and refuses
-// the identities and the signature keys it was told to.
-const asked = (c) => ({
-  async validateCredential(credential, key) {
-    const identity = credential.identity === undefined ? '' : text(credential.identity);
-    c.asked.push({ identity, key: b64(key) });
-    return !c.refused.identities.has(identity) && !c.refused.keys.has(b64(key));
-  },
-});
-
-const credentialOf = (identity) => ({ credentialType: 'basic', identity: new TextEncoder().encode(identity) });
-
-const packageOf = async (c) => {
-  const lifetime = { notBefore: BigInt(Math.floor(Date.now() / 1000) - 3600), notAfter: BigInt(Math.floor(Date.now() / 1000) + 86400 * 28) };
-  return ts.generateKeyPackageWithKey(credentialOf(c.identity), c.capabilities, lifetime, [], c.key, c.cs);
-};
-
-const extensionsOf = (list) => (list ?? []).map((e) => ({
-  extensionType: { 1: 'application_id', 3: 'required_capabilities', 5: 'external_senders' }[e.type] ?? e.type,
-  extensionData: bytes(e.data),
-}));
+import { decode, encode, wrap, suite, signatureKey, plain, config, serve } from './mls.mjs';
+import { asked, b64, bytes, client, clients, credentialOf, extensionsOf, identityOf, keyPackageOf, packageOf, psks, treeOf } from './clients.mjs';
+import { joined, reinitOf, successors } from './successors.mjs';
+import { fromOutside, isOutside, outside } from './outside.mjs';
 
 const pskOf = (c, p) => {
   const nonce = { pskNonce: c.cs.rng.randomBytes(c.cs.kdf.size) };
@@ -52,9 +22,11 @@ const pskOf = (c, p) => {
   return { proposalType: 'psk', psk: { preSharedKeyId: { ...id, ...nonce } } };
 };
 
-const add = (kp) => ({ proposalType: 'add', add: { keyPackage: decode(bytes(kp), 'mls_key_package').keyPackage } });
+const add = (kp) => ({ proposalType: 'add', add: { keyPackage: keyPackageOf(kp) } });
 const remove = (removed) => ({ proposalType: 'remove', remove: { removed } });
-const psks = (c) => ts.makePskIndex(c.state, c.psks);
+const contextExtensions = (list) => ({ proposalType: 'group_context_extensions', groupContextExtensions: { extensions: extensionsOf(list) } });
+const custom = (p) => ({ proposalType: p.type, proposalData: bytes(p.data) });
+const reinit = async (r) => ({ proposalType: 'reinit', reinit: reinitOf(r, await suite(r.suite)) });
 
 // own makes a leaf with a new key to be encrypted to, for an Update.
 const own = async (c, q) => {
@@ -66,7 +38,7 @@ const own = async (c, q) => {
     leafNodeSource: 'update',
     hpkePublicKey: await c.cs.hpke.exportPublicKey(pair.publicKey),
     signaturePublicKey: key.publicKey,
-    credential: q.identity === undefined ? before.credential : credentialOf(q.identity),
+    credential: q.identity === undefined && q.certificates === undefined ? before.credential : credentialOf(q),
     capabilities: before.capabilities,
     extensions: before.extensions,
     groupId: c.state.groupContext.groupId,
@@ -95,20 +67,32 @@ const readsExternalPub = (cs, groupInfo) => {
 const buffer = (s) => bytes(s).buffer;
 const hybrid = (bits) => new CipherSuite({ kem: new XWing(), ...(bits === 128 ? { kdf: new HkdfSha256(), aead: new Aes128Gcm() } : { kdf: new HkdfSha384(), aead: new Aes256Gcm() }) });
 
-const treeOf = (q) => (q.tree === undefined ? undefined : decodeRatchetTree(bytes(q.tree), 0)[0]);
-
 await serve({
-  // client makes a client: {suite, identity, grease, compressed, padding, extensions, generations}.
+  ...successors,
+  ...outside,
+
+  // client makes a client: {suite, identity, grease, compressed, padding, extensions,
+  // proposals, generations, forward, continues}.
   async client(q) {
     const cs = await suite(q.suite);
-    const c = { cs, identity: q.identity ?? q.who, key: await signatureKey(cs, q.compressed), asked: [], refused: { identities: new Set(), keys: new Set() }, psks: {}, packages: [] };
+    const c = { cs, key: await signatureKey(cs, q.compressed), asked: [], refused: { identities: new Set(), keys: new Set() }, psks: {}, packages: [] };
+    c.credential = credentialOf({ identity: q.identity ?? q.who });
     c.capabilities = q.grease ? ts.defaultCapabilities() : plain(cs);
     c.capabilities.extensions.push(...(q.extensions ?? []));
+    c.capabilities.proposals.push(...(q.proposals ?? []));
     c.config = config(asked(c), q.padding);
     if (q.generations) c.config.keyRetentionConfig.retainKeysForGenerations = q.generations;
     if (q.forward) c.config.keyRetentionConfig.maximumForwardRatchetSteps = q.forward;
+    if (q.continues !== undefined) c.origin = clients.get(q.continues);
     clients.set(q.who, c);
     return { key: b64(c.key.publicKey) };
+  },
+
+  // certify gives the client certificates, and the root that those of others lead to.
+  certify(q) {
+    const c = client(q);
+    c.credential = credentialOf(q);
+    if (q.root !== undefined) c.root = bytes(q.root);
   },
 
   // refuse says whom the authentication service refuses from now on: identities, and keys.
@@ -138,17 +122,23 @@ await serve({
   async create(q) {
     const c = client(q);
     const p = await packageOf(c);
-    c.state = await ts.createGroup(bytes(q.group), p.publicPackage, p.privatePackage, extensionsOf(q.extensions), c.cs, c.config);
+    // By its number the package does not read external_senders: see outside.mjs.
+    const extensions = extensionsOf(q.extensions);
+    const state = await ts.createGroup(bytes(q.group), p.publicPackage, p.privatePackage, extensions.map((e) => (e.extensionType === 'external_senders' ? { ...e, extensionType: 5 } : e)), c.cs, c.config);
+    c.state = { ...state, groupContext: { ...state.groupContext, extensions } };
   },
 
-  // join joins by a Welcome, with any of the client's key packages; the tree beside it or in it.
+  // join joins by a Welcome, with any of the client's key packages; the tree beside it
+  // or in it; by: with the function for successors of that kind.
   async join(q) {
     const c = client(q);
     const { welcome } = decode(bytes(q.welcome), 'mls_welcome');
     let reason;
     for (const p of [...c.packages].reverse()) {
       try {
-        c.state = await ts.joinGroup(welcome, p.publicPackage, p.privatePackage, ts.makePskIndex(undefined, c.psks), c.cs, treeOf(q), undefined, c.config);
+        c.state = q.by === undefined
+          ? await ts.joinGroup(welcome, p.publicPackage, p.privatePackage, ts.makePskIndex(c.origin?.state, c.psks), c.cs, treeOf(q), c.origin?.state, c.config)
+          : await joined(c, q.by, welcome, p, treeOf(q));
         c.packages = c.packages.filter((o) => o !== p);
         return {};
       } catch (e) {
@@ -168,11 +158,14 @@ await serve({
     return { commit: b64(wrap.publicMessage(r.publicMessage)) };
   },
 
-  // commit commits what was proposed, and {add: [], remove: [], psks: [], extensions: []}.
+  // commit commits what was proposed, and {add: [], remove: [], psks: [], extensions: [],
+  // custom, reinit}.
   async commit(q) {
     const c = client(q);
     const extraProposals = [...(q.add ?? []).map(add), ...(q.remove ?? []).map(remove), ...(q.psks ?? []).map((p) => pskOf(c, p))];
-    if (q.extensions !== undefined) extraProposals.push({ proposalType: 'group_context_extensions', groupContextExtensions: { extensions: extensionsOf(q.extensions) } });
+    if (q.extensions !== undefined) extraProposals.push(contextExtensions(q.extensions));
+    if (q.custom !== undefined) extraProposals.push(custom(q.custom));
+    if (q.reinit !== undefined) extraProposals.push(await reinit(q.reinit));
     const r = await ts.createCommit(
       { state: c.state, cipherSuite: c.cs, pskIndex: psks(c) },
       { wireAsPublicMessage: q.public ?? false, extraProposals, ratchetTreeExtension: q.treeInside ?? false, authenticatedData: bytes(q.aad) },
@@ -186,7 +179,7 @@ await serve({
     };
   },
 
-  // propose proposes one of {add, remove, update, psk, extensions}.
+  // propose proposes one of {add, remove, update, psk, extensions, custom, reinit}.
   async propose(q) {
     const c = client(q);
     let proposal;
@@ -194,25 +187,32 @@ await serve({
     else if (q.remove !== undefined) proposal = remove(q.remove);
     else if (q.update !== undefined) proposal = await own(c, q.update);
     else if (q.psk !== undefined) proposal = pskOf(c, q.psk);
-    else proposal = { proposalType: 'group_context_extensions', groupContextExtensions: { extensions: extensionsOf(q.extensions) } };
+    else if (q.custom !== undefined) proposal = custom(q.custom);
+    else if (q.reinit !== undefined) proposal = await reinit(q.reinit);
+    else proposal = contextExtensions(q.extensions);
     const r = await ts.createProposal(c.state, q.public ?? false, proposal, c.cs, bytes(q.aad));
     c.state = r.newState;
     return { proposal: b64(encode(r.message)) };
   },
 
-  // apply asks to be added, as somebody who is not a member.
-  async apply(q) {
+  // reinit closes the group, by the package's function for it.
+  async reinit(q) {
     const c = client(q);
-    const { groupInfo } = decode(bytes(q.groupInfo), 'mls_group_info');
-    const p = await packageOf(c);
-    c.packages.push(p);
-    return { proposal: b64(encode(await ts.proposeAddExternal(groupInfo, p.publicPackage, p.privatePackage, c.cs))) };
+    const r = reinitOf(q, await suite(q.suite));
+    const { commit, newState } = await ts.reinitGroup(c.state, r.groupId, r.version, r.cipherSuite, r.extensions, c.cs);
+    c.state = newState;
+    return { commit: b64(encode(commit)) };
   },
 
-  // process takes any message of the group.
+  // process takes any message of the group; literally: without what outside.mjs makes up
+  // for.
   async process(q) {
     const c = client(q);
     const m = decode(bytes(q.message), 'mls_private_message', 'mls_public_message');
+    if (isOutside(m) && !q.literally) {
+      c.state = await fromOutside(c, m);
+      return { kind: 'handshake' };
+    }
     const run = (state, callback) => (m.wireformat === 'mls_private_message'
       ? ts.processPrivateMessage(state, m.privateMessage, psks(c), c.cs, callback)
       : ts.processPublicMessage(state, m.publicMessage, psks(c), c.cs, callback));
@@ -282,14 +282,15 @@ await serve({
     const { state, cs } = client(q);
     const { groupContext, keySchedule } = state;
     return {
-      active: state.groupActiveState.kind === 'active',
+      active: state.groupActiveState.kind !== 'removedFromGroup',
+      closed: state.groupActiveState.kind === 'suspendedPendingReinit',
       epoch: groupContext.epoch,
       treeHash: b64(groupContext.treeHash),
       transcript: b64(groupContext.confirmedTranscriptHash),
       authenticator: b64(keySchedule.epochAuthenticator),
       exported: b64(await ts.mlsExporter(keySchedule.exporterSecret, q.label ?? '', bytes(q.context), q.length ?? 32, cs)),
       leaf: state.privatePath.leafIndex,
-      members: state.ratchetTree.flatMap((n, i) => (n?.nodeType === 'leaf' ? [{ index: i / 2, identity: text(n.leaf.credential.identity ?? []), key: b64(n.leaf.signaturePublicKey) }] : [])),
+      members: state.ratchetTree.flatMap((n, i) => (n?.nodeType === 'leaf' ? [{ index: i / 2, identity: identityOf(n.leaf.credential), key: b64(n.leaf.signaturePublicKey) }] : [])),
     };
   },
 });
