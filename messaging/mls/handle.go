@@ -39,6 +39,7 @@ const (
 	stateRecords   = "state/"   // of the group.State
 	joiningRecords = "joining/" // of the group.State that an external Commit of ours leads to
 	joinRecord     = "join"     // that external Commit
+	removesRecord  = "removes"  // whom it removes, if it does
 	sentRecords    = "sent/"    // our proposals of the epoch, as they were sent
 	acceptedRecord = "accepted" // the last Commit of ours that was accepted, while it has a Welcome
 	healsRecord    = "heals"    // there if the Commit that waits was made since Restore
@@ -50,8 +51,9 @@ const appRecords = "app/"
 
 // joining is an external Commit of ours and the state that it leads to.
 type joining struct {
-	staged *Staged
-	state  *group.State
+	staged  *Staged
+	removes removed
+	state   *group.State
 }
 
 // ID returns the group's identifier.
@@ -92,6 +94,11 @@ func (g *Group) read(all map[string][]byte) (err error) {
 		g.join = &joining{staged: new(Staged)}
 		if err := syntax.Unmarshal(value, g.join.staged); err != nil {
 			return fmt.Errorf("%w: %s: %w", ErrCorrupt, joinRecord, err)
+		}
+		if value, ok := all[removesRecord]; ok {
+			if err := syntax.Unmarshal(value, &g.join.removes); err != nil {
+				return fmt.Errorf("%w: %s: %w", ErrCorrupt, removesRecord, err)
+			}
 		}
 		if g.join.state, err = g.client.load(g.id, all, joiningRecords); err != nil {
 			return err

@@ -3,6 +3,7 @@ package mls
 import (
 	"bytes"
 	"fmt"
+	"strings"
 
 	"github.com/kith-kt/kith/messaging/mls/group"
 	"github.com/kith-kt/kith/messaging/mls/message"
@@ -72,6 +73,8 @@ func (c *Client) JoinExternal(groupInfo []byte, o ExternalOptions) (*Group, *Sta
 			return nil, nil, ErrPending
 		}
 	}
+	var removes removed
+	options.Made = func(c *group.Committed, before *group.View) { removes = membersOf(before, c.RemovedLeaves) }
 	s, commit, err := group.JoinExternal(cfg, info, options)
 	if err != nil {
 		return nil, nil, err
@@ -81,6 +84,9 @@ func (c *Client) JoinExternal(groupInfo []byte, o ExternalOptions) (*Group, *Sta
 	changes := append(prefixed(joiningRecords, s.Changes()),
 		Record{idRecord, syntax.Marshal(&groupID{s.Suite().ID(), g.id})},
 		Record{joinRecord, syntax.Marshal(staged)})
+	if len(removes) > 0 {
+		changes = append(changes, Record{removesRecord, syntax.Marshal(&removes)})
+	}
 	if rec.restored {
 		changes = append(changes, Record{healsRecord, []byte{1}})
 	}
@@ -94,21 +100,32 @@ func (c *Client) JoinExternal(groupInfo []byte, o ExternalOptions) (*Group, *Sta
 // joined makes the state that our external Commit leads to the group's.
 func (g *Group) joined(staged *Staged) (Event, error) {
 	heals := g.heals
+	me := member(g.join.state.Me(), g.join.state.Member(g.join.state.Me()))
+	event := &Changed{Epoch: staged.Epoch, Committer: me, External: true, Own: staged, Added: []Member{me}, Removed: g.join.removes}
+	if err := event.cover(staged); err != nil {
+		return nil, err
+	}
+	known := g.rec.headSeen
 	g.drop()
 	rec, all, err := readRecords(g.client.cfg.Store, groupPrefix(g.id))
 	if err != nil {
 		return nil, err
 	}
+	if !bytes.Equal(rec.headSeen, known) {
+		return nil, storeError("joining a group", ErrConflict)
+	}
 	changes := map[string][]byte{joinRecord: nil}
 	if heals {
 		changes[healsRecord] = nil
 	}
+	if _, ok := all[removesRecord]; ok {
+		changes[removesRecord] = nil
+	}
 	for name, value := range all {
-		switch {
-		case len(name) > len(joiningRecords) && name[:len(joiningRecords)] == joiningRecords:
+		if rest, ok := strings.CutPrefix(name, joiningRecords); ok {
 			changes[name] = nil
-			changes[stateRecords+name[len(joiningRecords):]] = value
-		case len(name) > len(stateRecords) && name[:len(stateRecords)] == stateRecords:
+			changes[stateRecords+rest] = value
+		} else if strings.HasPrefix(name, stateRecords) {
 			if _, ok := changes[name]; !ok {
 				changes[name] = nil
 			}
@@ -117,16 +134,6 @@ func (g *Group) joined(staged *Staged) (Event, error) {
 	list := make([]Record, 0, len(changes))
 	for name, value := range changes {
 		list = append(list, Record{name, value})
-	}
-	s, err := g.client.load(g.id, all, joiningRecords)
-	if err != nil {
-		return nil, err
-	}
-	me := member(s.Me(), s.Member(s.Me()))
-	event := &Changed{Epoch: s.Epoch(), Committer: me, External: true, Own: staged, Added: []Member{me}}
-	s.Erase() // read again when it is used
-	if event.Removed, err = g.replaced(staged, all, me); err != nil {
-		return nil, err
 	}
 	if err := g.happened(event); err != nil {
 		return nil, err
@@ -139,34 +146,51 @@ func (g *Group) joined(staged *Staged) (Event, error) {
 	return event, nil
 }
 
-// replaced returns who we were, if our external Commit removes that leaf. The Commit
-// has no more than its index: the signature key is the one that we joined with, since
-// Resync goes by that, and the credential is what the store still has of the group, or
-// else the one of today.
-func (g *Group) replaced(staged *Staged, all map[string][]byte, me Member) ([]Member, error) {
+// cover reads from our external Commit, which is signed and not encrypted, what it
+// carries out. The proposals that it refers to are SelfRemoves, in the order in which
+// those who leave come first among the removed.
+func (c *Changed) cover(staged *Staged) error {
 	m, err := message.Parse(bytes.Clone(staged.Message))
 	if err != nil {
-		return nil, fmt.Errorf("%w: %s: %w", ErrCorrupt, joinRecord, err)
+		return fmt.Errorf("%w: %s: %w", ErrCorrupt, joinRecord, err)
 	}
 	public, ok := m.Body.(*message.PublicMessage)
 	if !ok || public.Content.Commit == nil {
-		return nil, fmt.Errorf("%w: %s: not an external Commit", ErrCorrupt, joinRecord)
+		return fmt.Errorf("%w: %s: not an external Commit", ErrCorrupt, joinRecord)
 	}
+	c.AAD = public.Content.AuthenticatedData
+	leaving := c.Removed
 	for _, p := range public.Content.Commit.Proposals {
-		remove, ok := p.Proposal.(*message.Remove)
-		if !ok {
-			continue
+		switch {
+		case p.Proposal != nil:
+			c.Proposals = append(c.Proposals, Covered{p.Proposal, public.Content.Sender})
+		case len(leaving) == 0:
+			return fmt.Errorf("%w: %s: less than what the Commit removes", ErrCorrupt, removesRecord)
+		default:
+			c.Proposals = append(c.Proposals, Covered{&message.SelfRemove{}, message.Member(leaving[0].Leaf)})
+			leaving = leaving[1:]
 		}
-		old := Member{Leaf: remove.Removed, Credential: me.Credential, SignatureKey: me.SignatureKey}
-		if len(under(all, stateRecords)) > 0 {
-			if s, err := g.client.load(g.id, all, stateRecords); err == nil {
-				if leaf := s.Member(old.Leaf); leaf != nil && bytes.Equal(leaf.SignatureKey, old.SignatureKey) {
-					old.Credential = leaf.Credential
-				}
-				s.Erase()
-			}
-		}
-		return []Member{old}, nil // at most one Remove is in an external Commit
 	}
-	return nil, nil
+	return nil
+}
+
+// removed are the members that an external Commit of ours removes, as they were: those
+// who leave by a SelfRemove, and then ourselves as we were before.
+type removed []Member
+
+func (all *removed) Marshal(w *syntax.Writer) {
+	syntax.WriteList(w, *all, func(w *syntax.Writer, m Member) {
+		w.Uint32(uint32(m.Leaf))
+		m.Credential.Marshal(w)
+		w.Vector(m.SignatureKey)
+	})
+}
+
+func (all *removed) Unmarshal(r *syntax.Reader) {
+	*all = syntax.ReadList(r, func(r *syntax.Reader) (m Member) {
+		m.Leaf = tree.LeafIndex(r.Uint32())
+		m.Credential.Unmarshal(r)
+		m.SignatureKey = r.Vector()
+		return m
+	})
 }

@@ -112,20 +112,22 @@ func member(i tree.LeafIndex, leaf *tree.LeafNode) Member {
 	return Member{Leaf: i, Credential: leaf.Credential, SignatureKey: leaf.SignatureKey}
 }
 
+// membersOf returns the members at some leaves.
+func membersOf(v *group.View, leaves []tree.LeafIndex) []Member {
+	var all []Member
+	for _, i := range leaves {
+		if leaf := v.Member(i); leaf != nil {
+			all = append(all, member(i, leaf))
+		}
+	}
+	return all
+}
+
 // changed describes a Commit that the state has just followed.
 func (g *Group) changed(e *group.Committed, before *group.View) *Changed {
 	c := &Changed{Epoch: e.Epoch, External: e.External, AAD: e.AAD}
 	after := g.state.View()
-	list := func(v *group.View, leaves []tree.LeafIndex) []Member {
-		var all []Member
-		for _, i := range leaves {
-			if leaf := v.Member(i); leaf != nil {
-				all = append(all, member(i, leaf))
-			}
-		}
-		return all
-	}
-	c.Added, c.Updated, c.Removed = list(after, e.Added), list(after, e.Updated), list(before, e.RemovedLeaves)
+	c.Added, c.Updated, c.Removed = membersOf(after, e.Added), membersOf(after, e.Updated), membersOf(before, e.RemovedLeaves)
 	for _, p := range e.Proposals {
 		c.Proposals = append(c.Proposals, Covered{p.Proposal, p.Sender})
 	}

@@ -154,7 +154,7 @@ func (g *Group) Discard() error {
 	case g.join != nil:
 		g.join.state.Erase()
 		g.join = nil
-		return g.change(func() error { return g.discarded(g.recordsUnder(joiningRecords, joinRecord)...) })
+		return g.change(func() error { return g.discarded(g.recordsUnder(joiningRecords, joinRecord, removesRecord)...) })
 	}
 	return g.change(func() error {
 		g.state.Abandon()

@@ -32,6 +32,9 @@ type ExternalOptions struct {
 	// extensions allows in an external Commit.
 	AppData []message.Proposal
 	AAD     []byte
+	// Made is told what the Commit does, and what the group is before it, which the
+	// State does not know. nil: nobody is.
+	Made func(c *Committed, before *View)
 }
 
 // JoinExternal enters a group by an external Commit ("Joining via External
@@ -96,6 +99,9 @@ func JoinExternal(cfg Config, info *message.GroupInfo, o ExternalOptions) (*Stat
 	pending, err := d.make()
 	if err != nil {
 		return nil, nil, err
+	}
+	if o.Made != nil {
+		o.Made(pending.Committed, from.view())
 	}
 	return newState(cfg, pending.next), pending.Message, nil
 }
