@@ -66,7 +66,12 @@ func (m *theirs) keyPackage() []byte   { return m.ask("keyPackage", nil).KeyPack
 
 func (m *theirs) create(group []byte) {
 	m.t.Helper()
-	m.ask("create", q{"group": group})
+	m.found(group, nil)
+}
+
+func (m *theirs) found(group []byte, extensions tree.Extensions) {
+	m.t.Helper()
+	m.ask("create", q{"group": group, "extensions": extensionsOf(extensions)})
 	m.in = true
 }
 
