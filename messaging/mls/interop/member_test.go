@@ -47,18 +47,19 @@ const groupID = "group"
 
 // change is what a proposal proposes, or a commit has by value.
 type change struct {
-	add        [][]byte         // key packages
-	remove     []uint32         // leaves
-	update     bool             // in a proposal: new keys for the sender's leaf
-	identity   string           // with update: another identity too
-	psk        string           // an external pre-shared key
-	epochPSK   *uint64          // the resumption key of an epoch of the group
-	extensions *tree.Extensions // instead of those of the group
-	reinit     *message.ReInit
-	custom     *message.Unknown
-	public     bool // signed, not encrypted
-	treeInside bool // the Welcome brings the tree
-	aad        string
+	add          [][]byte         // key packages
+	remove       []uint32         // leaves
+	update       bool             // in a proposal: new keys for the sender's leaf
+	identity     string           // with update: another identity too
+	certificates [][]byte         // with update: a credential of them
+	psk          string           // an external pre-shared key
+	epochPSK     *uint64          // the resumption key of an epoch of the group
+	extensions   *tree.Extensions // instead of those of the group
+	reinit       *message.ReInit
+	custom       *message.Unknown
+	public       bool // signed, not encrypted
+	treeInside   bool // the Welcome brings the tree
+	aad          string
 }
 
 // sent is what a commit gives to others.

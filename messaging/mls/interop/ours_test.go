@@ -2,6 +2,7 @@ package interop
 
 import (
 	"crypto/rand"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"slices"
@@ -25,6 +26,7 @@ type ours struct {
 	cfg        group.Config
 	credential tree.Credential
 	leafCan    *tree.Capabilities // nil: what the package says
+	root       *x509.Certificate  // with it, certificates must lead to it
 	group      *group.State
 	origin     *ours // who this is in the group that ours continues
 	packages   []*group.KeyPackage
@@ -58,6 +60,13 @@ func (m *ours) authenticate(_ []byte, candidates []group.Candidate) error {
 	for _, c := range candidates {
 		if slices.Contains(m.identities, identityOf(&c.Credential)) || slices.ContainsFunc(m.keys, func(k []byte) bool { return string(k) == string(c.SignatureKey) }) {
 			return fmt.Errorf("%w: %s", errRefused, c.Credential.Identity)
+		}
+	}
+	for _, c := range candidates {
+		if m.root != nil && c.Credential.Type == tree.CredentialX509 {
+			if err := chain(m.root, c.Credential.Certificates, c.SignatureKey); err != nil {
+				return fmt.Errorf("%w: %w", errRefused, err)
+			}
 		}
 	}
 	return nil
@@ -192,10 +201,13 @@ func (m *ours) proposals(c change) (all []message.Proposal) {
 }
 
 func (m *ours) leafChange(c change) *group.LeafChange {
-	if c.identity == "" {
+	if c.identity == "" && c.certificates == nil {
 		return nil
 	}
 	credential := tree.BasicCredential([]byte(c.identity))
+	if c.certificates != nil {
+		credential = x509Credential(c.certificates)
+	}
 	return &group.LeafChange{Credential: &credential}
 }
 

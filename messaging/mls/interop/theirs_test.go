@@ -156,6 +156,8 @@ func (m *theirs) propose(c change) []byte {
 		fields["add"] = c.add[0]
 	case len(c.remove) > 0:
 		fields["remove"] = c.remove[0]
+	case c.update && c.certificates != nil:
+		fields["update"] = q{"certificates": c.certificates}
 	case c.update && c.identity != "":
 		fields["update"] = q{"identity": c.identity}
 	case c.update:
