@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -34,41 +33,47 @@ type auditorProcess struct {
 // quick lets a provider sign a checkpoint for every entry.
 var quick = []string{"--checkpoint-interval", "1ms"}
 
-// freeAddress is one that nobody listens on.
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	must(t, err)
-	defer l.Close()
-	return l.Addr().String()
-}
-
 // audits lets an auditor of a provider run. Its peers need not be there yet.
 func audits(t *testing.T, name string, d *daemon, address string, peers ...string) *auditorProcess {
 	t.Helper()
-	a := &auditorProcess{t: t, dir: filepath.Join(t.TempDir(), name), address: address, ended: make(chan struct{})}
+	a := &auditorProcess{t: t, dir: filepath.Join(t.TempDir(), name), address: address}
 	fine(t, "kith-auditor", "init", "--data", a.dir, "--provider", "http://"+d.address, "--name", name+".example.net")
 	args := []string{"run", "--data", a.dir, "--listen", address, "--poll", "50ms", "--gossip-interval", "200ms"}
 	for _, p := range peers {
 		args = append(args, "--peer", "http://"+p)
 	}
-	a.cmd = exec.Command(program(t, "kith-auditor"), args...)
-	a.cmd.Stdout, a.cmd.Stderr = &a.said, &a.said
-	must(t, a.cmd.Start())
-	go func() {
-		a.cmd.Wait()
-		close(a.ended)
-	}()
-	t.Cleanup(func() {
-		a.cmd.Process.Kill()
-		<-a.ended
-	})
-	until(t, func() bool {
-		time.Sleep(pause)
+	a.runs(args...)
+	eventually(t, "an auditor answers", func() bool {
+		select {
+		case <-a.ended:
+			if said := a.said.String(); !strings.Contains(said, addressTaken) {
+				t.Fatalf("kith-auditor ended:\n%s", said)
+			}
+			a.runs(args...) // its peers know the address: it will be free again
+		default:
+		}
 		_, err := a.try("/status.json")
 		return err == nil
-	})
+	}, func() any { return &a.said })
 	return a
+}
+
+// runs starts the process.
+func (a *auditorProcess) runs(args ...string) {
+	a.t.Helper()
+	cmd, ended := exec.Command(program(a.t, "kith-auditor"), args...), make(chan struct{})
+	a.said.reset()
+	cmd.Stdout, cmd.Stderr = &a.said, &a.said
+	must(a.t, cmd.Start())
+	go func() {
+		cmd.Wait()
+		close(ended)
+	}()
+	a.t.Cleanup(func() {
+		cmd.Process.Kill()
+		<-ended
+	})
+	a.cmd, a.ended = cmd, ended
 }
 
 // try reads what the auditor serves.
@@ -93,9 +98,6 @@ func (a *auditorProcess) get(path string) []byte {
 	}
 	return b
 }
-
-// pause is between two looks at an auditor, which has its limits.
-const pause = 20 * time.Millisecond
 
 // An auditorStatus is what the tests read of /status.json.
 type auditorStatus struct {
@@ -131,41 +133,30 @@ func (a *auditorProcess) status() auditorStatus {
 // reaches waits until the auditor has audited size entries, and all is in order.
 func (a *auditorProcess) reaches(size uint64) {
 	a.t.Helper()
-	until(a.t, func() bool {
-		time.Sleep(pause)
-		s := a.status()
+	a.becomes(fmt.Sprintf("it has audited %d entries", size), func(s auditorStatus) bool {
 		return s.State == "audited" && s.Entries >= size
 	})
+}
+
+// becomes waits for a status, and returns it.
+func (a *auditorProcess) becomes(what string, is func(auditorStatus) bool) (s auditorStatus) {
+	a.t.Helper()
+	eventually(a.t, what, func() bool { s = a.status(); return is(s) },
+		func() any { return a.dir }, func() any { return s }, func() any { return &a.said })
+	return s
 }
 
 // agrees waits until the auditor and its only peer agree.
 func (a *auditorProcess) agrees() {
 	a.t.Helper()
-	deadline := time.Now().Add(patience)
-	for {
-		s := a.status()
-		if len(s.Peers) == 1 && s.Peers[0].Agrees {
-			return
-		}
-		if time.Now().After(deadline) {
-			a.t.Fatalf("%s: its peer does not agree: %+v\n%s", a.dir, s, &a.said)
-		}
-		time.Sleep(pause)
-	}
+	a.becomes("its peer agrees", func(s auditorStatus) bool { return len(s.Peers) == 1 && s.Peers[0].Agrees })
 }
 
 // convicts waits until the auditor has evidence of one of the kinds, which verifies
 // against the document that is known, and ends the process as it should.
 func (a *auditorProcess) convicts(known string, kinds ...string) {
 	a.t.Helper()
-	deadline := time.Now().Add(patience)
-	for a.status().State != "caught" {
-		if time.Now().After(deadline) {
-			a.t.Fatalf("%s: nobody is caught: %+v\n%s", a.dir, a.status(), &a.said)
-		}
-		time.Sleep(pause)
-	}
-	s := a.status()
+	s := a.becomes("the provider is caught", func(s auditorStatus) bool { return s.State == "caught" })
 	if s.Verdict == nil || !s.Verdict.Proved || s.Verdict.File == "" {
 		a.t.Fatalf("%+v", s)
 	}
@@ -266,7 +257,7 @@ func TestTwoAuditorsOfOneLog(t *testing.T) {
 	b.agrees()
 	for _, x := range []*auditorProcess{a, b} {
 		if s := x.status(); s.State != "audited" || s.Verdict != nil || s.Gossip.Suspicions != nil || s.Gossip.Apart != 0 {
-			t.Errorf("%+v", s)
+			t.Errorf("%+v\n%s", s, &x.said)
 		}
 		if list := x.get("/gossip/v1/evidence"); strings.TrimSpace(string(list)) != "[]" {
 			t.Errorf("evidence: %s", list)

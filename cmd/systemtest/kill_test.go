@@ -63,12 +63,20 @@ func (w *writer) crash(service client.Service, log *client.Log) error {
 	return err
 }
 
+// A crash is one that comes while there are writers.
+type crash struct {
+	count   atomic.Int64 // updates that were acknowledged
+	coming  atomic.Bool  // from now on, nobody need answer
+	stopped atomic.Int64 // writers
+}
+
 // write publishes until somebody stops answering. Its errors are those that no
 // crash explains.
-func (w *writer) write(ctx context.Context, count *atomic.Int64) error {
+func (w *writer) write(ctx context.Context, c *crash) error {
+	defer c.stopped.Add(1)
 	for ctx.Err() == nil {
 		if w.c.State().Owned(w.label) == nil {
-			if _, err := w.c.Own(ctx, w.label); errors.Is(err, problem.ErrUnavailable) {
+			if _, err := w.c.Own(ctx, w.label); errors.Is(err, problem.ErrUnavailable) && c.coming.Load() {
 				return nil
 			} else if err != nil {
 				return err
@@ -87,14 +95,14 @@ func (w *writer) write(ctx context.Context, count *atomic.Int64) error {
 				}
 			}
 		}
-		if errors.Is(err, problem.ErrUnavailable) {
+		if errors.Is(err, problem.ErrUnavailable) && c.coming.Load() {
 			return nil // nobody knows
 		}
 		if err != nil {
 			return err
 		}
 		w.acknowledged[published.Version], w.last = string(published.Value), published.Version
-		count.Add(1)
+		c.count.Add(1)
 	}
 	return nil
 }
@@ -159,15 +167,17 @@ func TestKillUnderLoad(t *testing.T) {
 	audit := &watcher{config: log.Configuration(), state: watching}
 
 	for kill := range kills {
-		var count atomic.Int64
+		var c crash
 		var wait sync.WaitGroup
 		errs := make([]error, len(writers))
 		for i, w := range writers {
-			wait.Go(func() { errs[i] = w.write(ctx, &count) })
+			wait.Go(func() { errs[i] = w.write(ctx, &c) })
 		}
 		enough := rand.Int64N(200)
-		until(t, func() bool { return count.Load() >= enough })
+		eventually(t, fmt.Sprintf("%d updates are acknowledged", enough), func() bool { return c.count.Load() >= enough || c.stopped.Load() > 0 },
+			func() any { return fmt.Sprint(c.count.Load(), " are") }, func() any { return &d.stderr })
 		<-time.After(time.Duration(rand.Int64N(int64(20 * time.Millisecond)))) // any moment will do
+		c.coming.Store(true)
 		d.kill()
 		wait.Wait()
 		must(t, errors.Join(errs...))
@@ -220,21 +230,6 @@ func (w *watcher) everything(t testing.TB, d *daemon) {
 			return
 		}
 		must(t, w.take(page))
-	}
-}
-
-// until waits for what must happen.
-func until(t testing.TB, happened func() bool) {
-	t.Helper()
-	tick := time.NewTicker(time.Millisecond)
-	defer tick.Stop()
-	deadline := time.After(patience)
-	for !happened() {
-		select {
-		case <-tick.C:
-		case <-deadline:
-			t.Fatal("it does not happen")
-		}
 	}
 }
 

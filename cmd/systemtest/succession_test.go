@@ -2,7 +2,6 @@ package systemtest
 
 import (
 	"encoding/json"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -21,18 +20,8 @@ func auditorKey(t *testing.T, dir string, flags ...string) string {
 // follows lets the auditor of a folder run until the test ends.
 func follows(t *testing.T, dir string) *auditorProcess {
 	t.Helper()
-	a := &auditorProcess{t: t, dir: dir, ended: make(chan struct{})}
-	a.cmd = exec.Command(program(t, "kith-auditor"), "run", "--data", dir, "--poll", "50ms")
-	a.cmd.Stdout, a.cmd.Stderr = &a.said, &a.said
-	must(t, a.cmd.Start())
-	go func() {
-		a.cmd.Wait()
-		close(a.ended)
-	}()
-	t.Cleanup(func() {
-		a.cmd.Process.Kill()
-		<-a.ended
-	})
+	a := &auditorProcess{t: t, dir: dir}
+	a.runs("run", "--data", dir, "--poll", "50ms")
 	return a
 }
 
@@ -50,15 +39,18 @@ func TestAnotherAuditor(t *testing.T) {
 	url := "http://" + w.address
 	auditorKey(t, first, "--provider", url)
 	a := follows(t, first)
+	var stdout, stderr string
+	var code int
 	eventually(t, "the first auditor signs", func() bool {
-		stdout, _, code := run(t, "kithd", "status", "--data", w.dir)
+		stdout, stderr, code = run(t, "kithd", "status", "--data", w.dir)
 		return code == 0 && strings.Contains(stdout, "running\n")
-	})
+	}, func() any { return stdout + stderr }, func() any { return &a.said })
 	if stdout, stderr, code := w.kith("use", url); code != 0 {
 		t.Fatalf("%s%s", stdout, stderr)
 	}
 	const label = "alice@" + siteDomain
-	eventually(t, "a look-up is answered", func() bool { shown, _ := w.lookup(label); return shown })
+	eventually(t, "a look-up is answered", func() (shown bool) { shown, stderr = w.lookup(label); return shown },
+		func() any { return stderr }, func() any { return &a.said })
 
 	key := auditorKey(t, second, "--provider", url)
 	root := filepath.Join(w.dir, "root", "root.key")
@@ -70,7 +62,7 @@ func TestAnotherAuditor(t *testing.T) {
 	if !strings.Contains(said, "not ready: the auditor has not signed a head since it was changed at log entry") {
 		t.Errorf("status does not name the cause:\n%s", said)
 	}
-	_, stderr, code := w.kith("lookup", label)
+	_, stderr, code = w.kith("lookup", label)
 	if code != 1 || !strings.Contains(stderr, "auditor") {
 		t.Errorf("before it is accepted: %d\n%s", code, stderr)
 	}
@@ -82,11 +74,11 @@ func TestAnotherAuditor(t *testing.T) {
 		t.Errorf("while no auditor signs: %d\n%s", code, stderr)
 	}
 	b := follows(t, second)
-	eventually(t, "the second auditor signs, and a look-up is answered", func() bool {
+	eventually(t, "the second auditor signs, and a look-up is answered", func() (shown bool) {
 		w.kith("use", "--accept", url)
-		shown, _ := w.lookup(label)
+		shown, stderr = w.lookup(label)
 		return shown
-	})
+	}, func() any { return stderr }, func() any { return &b.said })
 
 	// From the start, by somebody new; and by both who were there.
 	fine(t, "kith-auditor", "audit", "--provider", url)
