@@ -45,7 +45,7 @@ func newestFormat(name string) byte {
 // It comes before all that finds damage: what is new looks damaged to what is old.
 func checkFormat(key string, value []byte, newest byte) error {
 	if newest != 0 && len(value) > 0 && value[0] > newest {
-		return fmt.Errorf("%w: %s has format %d", ErrFormat, key, value[0])
+		return fmt.Errorf("%w: %s has format %d; if there never was a newer version, it is damaged: delete it from the store", ErrFormat, key, value[0])
 	}
 	return nil
 }

@@ -23,43 +23,69 @@ func (g *goldenStore) newer(key string, change func(value []byte)) *goldenStore 
 }
 
 // TestNewerFormatIsNotDamage: a program that is older than its store says so, whatever
-// it is asked to do with the record, and leaves all of the store as it is.
+// it is asked to do with the record, and leaves the record as it is: of a group, all of
+// the store. A KeyPackage is in the way of nothing else.
 func TestNewerFormatIsNotDamage(t *testing.T) {
 	golden := readGolden(t)
 	tried := 0
 	try := func(key string, change func(value []byte)) {
 		tried++
 		store := golden.newer(key, change)
-		cfg := store.config(t)
-		c := must(t)(mls.NewClient(cfg))
-		calls := map[string]func() error{
-			"Restore": func() error { _, err := mls.Restore(cfg); return err },
+		type call struct {
+			run  func(c *mls.Client) error
+			want error
 		}
+		calls := map[string]call{}
 		if id, ok := strings.CutPrefix(key, "group/"); ok {
 			name, _, _ := strings.Cut(id, "/")
 			id, err := hex.DecodeString(name)
 			if err != nil {
 				t.Fatal(err)
 			}
-			calls["Open"] = func() error { _, err := c.Open(id); return err }
-			calls["Create"] = func() error { _, err := c.Create(id, nil); return err }
-			calls["Forget"] = func() error { return c.Forget(id) }
+			calls["Restore"] = call{nil, mls.ErrFormat}
+			calls["Open"] = call{func(c *mls.Client) error { return second(c.Open(id)) }, mls.ErrFormat}
+			calls["Create"] = call{func(c *mls.Client) error { return second(c.Create(id, nil)) }, mls.ErrFormat}
+			calls["Forget"] = call{func(c *mls.Client) error { return c.Forget(id) }, mls.ErrFormat}
 		} else {
-			calls["KeyPackages"] = func() error { _, err := c.KeyPackages(1); return err }
-			calls["LastResort"] = func() error { _, err := c.LastResort(); return err }
-			calls["SweepKeyPackages"] = func() error { _, err := c.SweepKeyPackages(); return err }
-			calls["RevokeKeyPackages"] = func() error { _, err := c.RevokeKeyPackages(); return err }
+			calls["Restore"] = call{nil, nil}
+			calls["KeyPackages"] = call{func(c *mls.Client) error { return second(c.KeyPackages(1)) }, nil}
+			calls["LastResort"] = call{func(c *mls.Client) error { return second(c.LastResort()) }, nil}
+			calls["SweepKeyPackages"] = call{func(c *mls.Client) error { return second(c.SweepKeyPackages()) }, nil}
+			calls["RevokeKeyPackages"] = call{func(c *mls.Client) error { return second(c.RevokeKeyPackages()) }, mls.ErrFormat}
 		}
 		for name, call := range calls {
-			if err := call(); !errors.Is(err, mls.ErrFormat) || errors.Is(err, mls.ErrCorrupt) {
-				t.Errorf("%s, of which %s is newer: %v, want ErrFormat", name, key, err)
+			cfg := store.config(t)
+			run := call.run
+			if run == nil {
+				run = func(*mls.Client) error { return second(mls.Restore(cfg)) }
+			}
+			c := must(t)(mls.NewClient(cfg))
+			err := run(c)
+			if !errors.Is(err, call.want) || errors.Is(err, mls.ErrCorrupt) || call.want == nil && err != nil {
+				t.Errorf("%s, where %s is newer: %v, want %v", name, key, err, call.want)
+			}
+			if err != nil && !strings.Contains(err.Error(), key) {
+				t.Errorf("%s, where %s is newer: %v does not name it", name, key, err)
 			}
 			have := map[string]mlstest.Hex{}
 			for _, key := range ok[[]string](t)(cfg.Store.List("")) {
 				have[key] = ok[[]byte](t)(cfg.Store.Get(key))
 			}
-			if !maps.EqualFunc(have, store.Records, slices.Equal) {
-				t.Fatalf("%s, of which %s is newer: the store has changed", name, key)
+			if strings.HasPrefix(key, "group/") && !maps.EqualFunc(have, store.Records, slices.Equal) {
+				t.Fatalf("%s, where %s is newer: the store has changed", name, key)
+			}
+			if !slices.Equal(have[key], store.Records[key]) {
+				t.Fatalf("%s, where %s is newer: it has changed", name, key)
+			}
+			if newer := ok[[]error](t)(c.NewerKeyPackages()); strings.HasPrefix(key, "keypackage/") &&
+				(len(newer) != 1 || !errors.Is(newer[0], mls.ErrFormat) || !strings.Contains(newer[0].Error(), key)) {
+				t.Errorf("NewerKeyPackages after %s: %v", name, newer)
+			}
+			if name != "RevokeKeyPackages" {
+				continue
+			}
+			if left := ok[[]string](t)(cfg.Store.List("keypackage/")); len(left) != 1 {
+				t.Errorf("after RevokeKeyPackages there are %q", left)
 			}
 		}
 	}
@@ -79,6 +105,51 @@ func TestNewerFormatIsNotDamage(t *testing.T) {
 	}
 	if tried < 17 {
 		t.Errorf("only %d records were tried", tried)
+	}
+}
+
+// TestRestoreBesideANewerKeyPackage: an older program restores a store with KeyPackages
+// that it cannot read. The newer one, which opens that store later on, does not take
+// them for unused.
+func TestRestoreBesideANewerKeyPackage(t *testing.T) {
+	golden := readGolden(t)
+	older := golden
+	for key := range golden.Records {
+		if strings.HasPrefix(key, "keypackage/") {
+			older = older.newer(key, func(value []byte) { value[0]++ })
+		}
+	}
+	for name, welcome := range map[string][]byte{"once": golden.Welcome, "last resort": golden.LastResort} {
+		cfg := older.config(t)
+		must(t)(mls.Restore(cfg))
+		var back mls.Batch // the newer program can read them
+		for key, value := range golden.Records {
+			if strings.HasPrefix(key, "keypackage/") {
+				back.Write = append(back.Write, mls.Record{Key: key, Value: value})
+			}
+		}
+		if err := cfg.Store.Apply(back); err != nil {
+			t.Fatal(err)
+		}
+		c := must(t)(mls.NewClient(cfg))
+		notes := len(ok[[]string](t)(cfg.Store.List("restored/")))
+		if notes != len(back.Write) {
+			t.Errorf("%s: %d notes for %d KeyPackages", name, notes, len(back.Write))
+		}
+		g := ok[*mls.Group](t)(c.Join(welcome, nil))
+		if _, err := g.Send([]byte("with the first key again"), nil); !errors.Is(err, mls.ErrRestored) {
+			t.Errorf("%s: Send: %v, want ErrRestored", name, err)
+		}
+		if name == "once" {
+			notes--
+		}
+		if left := ok[[]string](t)(cfg.Store.List("restored/")); len(left) != notes {
+			t.Errorf("%s: %d notes are left, want %d", name, len(left), notes)
+		}
+		ok[int](t)(c.RevokeKeyPackages())
+		if left := ok[[]string](t)(cfg.Store.List("restored/")); len(left) != 0 {
+			t.Errorf("%s: without KeyPackages, the notes %q are left", name, left)
+		}
 	}
 }
 

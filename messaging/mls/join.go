@@ -53,7 +53,7 @@ func (c *Client) Join(welcome, ratchetTree []byte) (*Group, error) {
 	}
 	also := Batch{Expect: []Record{noted, kp.stored}}
 	if !kp.lastResort {
-		also.Write = append(also.Write, Record{Key: kp.stored.Key})
+		also.Write = kp.gone()
 	}
 	return c.found(s, kp.restored, also)
 }

@@ -29,8 +29,10 @@ import (
 //     backup does not know, or one that is lost, cannot be: then [Client.JoinExternal]
 //     with Resync is the way back. So it is if the group takes no PublicMessages.
 //   - A group that is joined with a KeyPackage of the backup begins as a restored one.
-//   - What is damaged stays behind: a group as it is, a KeyPackage deleted. A backup of
-//     a newer version's store is refused with [ErrFormat], and not touched.
+//   - What is damaged stays behind: a group as it is, a KeyPackage deleted. A backup
+//     with a group of a newer version is refused with [ErrFormat], and not touched. A
+//     KeyPackage of a newer version stays as it is, with a note beside it that it is
+//     restored: see [Client.NewerKeyPackages].
 //
 // Forward secrecy ends at the backup too: it opens what was sent since, until the
 // group has moved on. The device that the backup is of must not go on using its copy.
@@ -60,12 +62,15 @@ func Restore(cfg Config) (*Client, error) {
 		b.Expect = append(b.Expect, part.Expect...)
 		b.Write = append(b.Write, part.Write...)
 	}
-	packs, damaged, err := c.keyPackages()
+	packs, damaged, newer, err := c.keyPackages()
 	if err != nil {
 		return nil, err
 	}
 	for _, key := range damaged {
 		b.Write = append(b.Write, Record{Key: key})
+	}
+	for _, u := range newer {
+		b.Write = append(b.Write, Record{restoredKey(u.key), []byte{1}})
 	}
 	for _, kp := range packs {
 		kp.restored = true

@@ -29,8 +29,8 @@ import (
 //     are erased as soon as the medium allows. Forward secrecy (RFC 9420, "Deletion
 //     Schedule", 9.2) ends where this promise does.
 //
-// The client's keys begin with "group/", "keypackage/" and "left/"; what the application
-// keeps with [Config.Keep] begins with "app/".
+// The client's keys begin with "group/", "keypackage/", "left/" and "restored/"; what the
+// application keeps with [Config.Keep] begins with "app/".
 //
 // Values are secret keys in the clear: encrypt the medium. A store put back from a
 // backup is opened with [Restore], never with [NewClient]: see there why.
