@@ -66,7 +66,7 @@ func (t *transition) context() error {
 		return err
 	}
 	t.candidates = append(t.candidates, candidates...)
-	t.extensions = p.Extensions
+	t.extensions = p.Extensions.Copy()
 	return nil
 }
 
@@ -94,19 +94,24 @@ func (t *transition) leaves() error {
 		return fmt.Errorf("%w: %d members", ErrLimit, t.tree.MemberCount()+len(t.list.adds))
 	}
 	// Two signatures each: the bulk of the work of a large Commit.
-	errs := make([]error, len(t.list.adds))
-	parallel(len(errs), func(i int) { errs[i] = t.cfg.checkAdd(t.list.adds[i].KeyPackage, rules) })
-	for n, p := range t.list.adds {
+	errs, leaves := make([]error, len(t.list.adds)), make([]*tree.LeafNode, len(t.list.adds))
+	parallel(len(errs), func(i int) {
+		kp := t.list.adds[i].KeyPackage
+		if errs[i] = t.cfg.checkAdd(kp, rules); errs[i] == nil {
+			leaves[i], errs[i] = kp.LeafNode.Copy()
+		}
+	})
+	for n, leaf := range leaves {
 		if errs[n] != nil {
 			return errs[n]
 		}
-		i := t.tree.Add(p.KeyPackage.LeafNode)
+		i := t.tree.Add(leaf)
 		t.added = append(t.added, i)
 		entry := InAdd
 		if t.sending {
 			entry = InKeyPackage
 		}
-		t.candidates = append(t.candidates, candidate(entry, i, p.KeyPackage.LeafNode, nil))
+		t.candidates = append(t.candidates, candidate(entry, i, leaf, nil))
 	}
 	return nil
 }

@@ -122,7 +122,7 @@ func Join(cfg Config, kp *KeyPackage, w *message.Welcome, o JoinOptions) (*State
 	if !kp.LastResort() {
 		kp.Private.Erase()
 	}
-	return newState(cfg, newEpoch(s, &info.GroupContext, t, private, me, secrets)), nil
+	return newState(cfg, newEpoch(s, info.GroupContext.Copy(), t, private, me, secrets)), nil
 }
 
 // groupOf returns the ratchet tree of a GroupInfo, after all that can be checked

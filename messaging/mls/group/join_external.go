@@ -116,9 +116,9 @@ func (c *Config) outside(info *message.GroupInfo, o *JoinOptions) (*epoch, error
 	if n := len(info.ConfirmationTag); n != c.Suite.HashSize() {
 		return nil, fmt.Errorf("%w: of %d bytes", ErrConfirmation, n)
 	}
-	context := info.GroupContext
+	context := info.GroupContext.Copy()
 	return &epoch{
-		context:         &context,
+		context:         context,
 		tree:            t,
 		confirmationTag: info.ConfirmationTag,
 		interim:         schedule.InterimTranscriptHash(c.Suite, context.ConfirmedTranscriptHash, info.ConfirmationTag),

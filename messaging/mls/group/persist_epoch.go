@@ -10,7 +10,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/kith-kt/kith/messaging/mls/message"
 	"github.com/kith-kt/kith/messaging/mls/schedule"
 	"github.com/kith-kt/kith/messaging/mls/syntax"
 	"github.com/kith-kt/kith/messaging/mls/tree"
@@ -49,10 +48,7 @@ func (s *stateRecord) Unmarshal(r *syntax.Reader) {
 		r.Fail(errFormat)
 	}
 	s.removed = r.Optional()
-	if r.Optional() {
-		s.reinit = new(message.ReInit)
-		s.reinit.Unmarshal(r)
-	}
+	s.reinit = readReInit(r)
 	s.past = syntax.ReadList(r, func(r *syntax.Reader) *pastEpoch {
 		return &pastEpoch{context: &schedule.GroupContext{Epoch: r.Uint64()}}
 	})
@@ -86,8 +82,7 @@ func (e *epochRecord) erased() bool { return e.private.Key(e.me.Node()) == nil }
 
 func (e *epochRecord) Unmarshal(r *syntax.Reader) {
 	format := r.Uint8()
-	e.context, e.private = new(schedule.GroupContext), new(treekem.Private)
-	e.context.Unmarshal(r)
+	e.context, e.private = readContext(r), new(treekem.Private)
 	switch format {
 	case recordFormat:
 		e.private.Unmarshal(r)
@@ -102,6 +97,14 @@ func (e *epochRecord) Unmarshal(r *syntax.Reader) {
 	}
 	e.secrets = schedule.ReadSecrets(e.cfg.Suite, r)
 	e.me = e.private.Leaf()
+}
+
+// readContext reads a GroupContext that does not keep the record, in which there are
+// secrets.
+func readContext(r *syntax.Reader) *schedule.GroupContext {
+	var c schedule.GroupContext
+	c.Unmarshal(r)
+	return c.Copy()
 }
 
 // complete puts the tree and the secret tree to an epoch that was read, and checks
@@ -143,7 +146,7 @@ func (p *pastRecord) Marshal(w *syntax.Writer) {
 }
 
 func (p *pastRecord) Unmarshal(r *syntax.Reader) {
-	p.context.Unmarshal(r)
+	p.context = readContext(r)
 	p.me = tree.LeafIndex(r.Uint32())
 	p.senderData = slices.Clone(r.Vector())
 	p.leaves = new(delta)

@@ -41,10 +41,7 @@ func (p *pendingRecord) Unmarshal(r *syntax.Reader) {
 	}
 	p.Committed = readCommitted(r)
 	p.signer = readSigner(p.cfg, r)
-	if r.Optional() {
-		p.reinit = new(message.ReInit)
-		p.reinit.Unmarshal(r)
-	}
+	p.reinit = readReInit(r)
 	p.next = new(epoch)
 	(&epochRecord{p.cfg, p.next}).Unmarshal(r)
 	p.nodes = new(delta)
@@ -106,7 +103,7 @@ func readCommitted(r *syntax.Reader) *Committed {
 	c.External = r.Optional()
 	c.Proposals = syntax.ReadList(r, func(r *syntax.Reader) (p Covered) {
 		p.Sender.Unmarshal(r)
-		p.Proposal = message.ReadProposal(r)
+		p.Proposal = readProposal(r)
 		if ref := r.Vector(); len(ref) > 0 {
 			p.Ref = slices.Clone(ref)
 		}
@@ -116,10 +113,7 @@ func readCommitted(r *syntax.Reader) *Committed {
 		*leaves = syntax.ReadList(r, func(r *syntax.Reader) tree.LeafIndex { return tree.LeafIndex(r.Uint32()) })
 	}
 	c.Removed = r.Optional()
-	if r.Optional() {
-		c.ReInit = new(message.ReInit)
-		c.ReInit.Unmarshal(r)
-	}
+	c.ReInit = readReInit(r)
 	c.AAD = slices.Clone(r.Vector())
 	return c
 }

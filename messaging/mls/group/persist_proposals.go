@@ -48,13 +48,41 @@ func (p *waitingRecord) Marshal(w *syntax.Writer) {
 
 func (p *waitingRecord) Unmarshal(r *syntax.Reader) {
 	p.Sender.Unmarshal(r)
-	p.Proposal = message.ReadProposal(r)
+	p.Proposal = readProposal(r)
 	p.Ref = slices.Clone(r.Vector())
 	if !r.Optional() {
 		return
 	}
 	p.own = &ownUpdate{key: slices.Clone(r.Vector())}
 	p.own.signer = readSigner(p.cfg, r)
+}
+
+// readProposal reads a proposal that does not keep the record.
+func readProposal(r *syntax.Reader) message.Proposal {
+	p := message.ReadProposal(r)
+	if r.Err() != nil {
+		return p
+	}
+	p, err := detached(p)
+	if err != nil {
+		r.Fail(err)
+	}
+	return p
+}
+
+// readReInit reads a ReInit that may be absent, and does not keep the record.
+func readReInit(r *syntax.Reader) *message.ReInit {
+	if !r.Optional() {
+		return nil
+	}
+	var p, q message.ReInit
+	p.Unmarshal(r)
+	if r.Err() == nil {
+		if err := syntax.Copy(&q, &p); err != nil {
+			r.Fail(err)
+		}
+	}
+	return &q
 }
 
 // readSigner reads a public key, and finds the signer that has the private one.

@@ -184,8 +184,12 @@ func (d *delta) Unmarshal(r *syntax.Reader) {
 		i := tree.LeafIndex(r.Uint32())
 		d.leaves[i] = nil
 		if r.Optional() {
-			d.leaves[i] = new(tree.LeafNode)
-			d.leaves[i].Unmarshal(r)
+			var leaf tree.LeafNode
+			leaf.Unmarshal(r)
+			var err error
+			if d.leaves[i], err = leaf.Copy(); err != nil { // the record has secrets too
+				r.Fail(err)
+			}
 		}
 		return struct{}{}
 	})
@@ -193,8 +197,9 @@ func (d *delta) Unmarshal(r *syntax.Reader) {
 		x := tree.NodeIndex(r.Uint32())
 		d.parents[x] = nil
 		if r.Optional() {
-			d.parents[x] = new(tree.ParentNode)
-			d.parents[x].Unmarshal(r)
+			var parent tree.ParentNode
+			parent.Unmarshal(r)
+			d.parents[x] = parent.Copy()
 		}
 		return struct{}{}
 	})

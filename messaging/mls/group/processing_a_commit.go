@@ -7,7 +7,6 @@ import (
 	"github.com/kith-kt/kith/messaging/mls/message"
 	"github.com/kith-kt/kith/messaging/mls/schedule"
 	"github.com/kith-kt/kith/messaging/mls/suite"
-	"github.com/kith-kt/kith/messaging/mls/syntax"
 	"github.com/kith-kt/kith/messaging/mls/tree"
 	"github.com/kith-kt/kith/messaging/mls/treekem"
 )
@@ -81,8 +80,8 @@ func (t *transition) merge(external bool, p *treekem.UpdatePath) (path *treekem.
 	for i, n := range p.Nodes {
 		keys[i] = treekem.UpdatePathNode{EncryptionKey: bytes.Clone(n.EncryptionKey), EncryptedPathSecret: n.EncryptedPathSecret}
 	}
-	leaf := new(tree.LeafNode)
-	if err := syntax.Unmarshal(syntax.Marshal(&p.LeafNode), leaf); err != nil {
+	leaf, err := p.LeafNode.Copy()
+	if err != nil {
 		return nil, err
 	}
 	p = &treekem.UpdatePath{LeafNode: *leaf, Nodes: keys}

@@ -121,7 +121,10 @@ func sortProposals(cfg *Config, e *epoch, committer message.Sender, all []Covere
 			if len(all) > 1 {
 				return nil, listError("reinit is not alone")
 			}
-			l.reinit = q
+			l.reinit = new(message.ReInit) // which outlives the Commit
+			if err := syntax.Copy(l.reinit, q); err != nil {
+				return nil, err
+			}
 		case *message.ExternalInit:
 			if l.init != nil {
 				return nil, listError("two external_init")

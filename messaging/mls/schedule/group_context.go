@@ -1,6 +1,8 @@
 package schedule
 
 import (
+	"bytes"
+
 	"github.com/kith-kt/kith/messaging/mls/suite"
 	"github.com/kith-kt/kith/messaging/mls/syntax"
 	"github.com/kith-kt/kith/messaging/mls/tree"
@@ -44,6 +46,15 @@ func (c *GroupContext) Unmarshal(r *syntax.Reader) {
 	c.TreeHash = r.Vector()
 	c.ConfirmedTranscriptHash = r.Vector()
 	c.Extensions.Unmarshal(r)
+}
+
+// Copy returns the GroupContext in memory of its own.
+func (c *GroupContext) Copy() *GroupContext {
+	d := *c
+	d.GroupID, d.TreeHash = bytes.Clone(c.GroupID), bytes.Clone(c.TreeHash)
+	d.ConfirmedTranscriptHash = bytes.Clone(c.ConfirmedTranscriptHash)
+	d.Extensions = c.Extensions.Copy()
+	return &d
 }
 
 // Bytes returns the encoding, the form in which key derivation, HPKE and

@@ -8,6 +8,7 @@
 package syntax
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 )
@@ -50,6 +51,12 @@ func Marshal(m Marshaler) []byte {
 	var w Writer
 	m.Marshal(&w)
 	return w.Bytes()
+}
+
+// Copy makes to what from is, in memory of its own: nothing of it aliases what from
+// was read from.
+func Copy(to Unmarshaler, from Marshaler) error {
+	return Unmarshal(bytes.Clone(Marshal(from)), to)
 }
 
 // Unmarshal reads u from b and requires that b holds nothing else. What u keeps

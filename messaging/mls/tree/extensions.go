@@ -1,8 +1,10 @@
 package tree
 
 import (
+	"bytes"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/kith-kt/kith/messaging/mls/syntax"
 )
@@ -92,6 +94,15 @@ func (e Extensions) Find(t ExtensionType) ([]byte, bool) {
 		}
 	}
 	return nil, false
+}
+
+// Copy returns e in memory of its own.
+func (e Extensions) Copy() Extensions {
+	c := slices.Clone(e)
+	for i := range c {
+		c[i].Data = bytes.Clone(c[i].Data)
+	}
+	return c
 }
 
 // Marshal writes the list with its length.

@@ -76,6 +76,13 @@ func (l *LeafNode) Unmarshal(r *syntax.Reader) {
 	l.Signature = r.Vector()
 }
 
+// Copy returns l in memory of its own, as long as the leaf and no longer: what is in a
+// tree for long does not keep the message alive that it came with.
+func (l *LeafNode) Copy() (*LeafNode, error) {
+	c := new(LeafNode)
+	return c, syntax.Copy(c, l)
+}
+
 // Equal reports whether l and m have the same encoding.
 func (l *LeafNode) Equal(m *LeafNode) bool {
 	return l == m || bytes.Equal(syntax.Marshal(l), syntax.Marshal(m))

@@ -1,6 +1,7 @@
 package tree
 
 import (
+	"bytes"
 	"slices"
 
 	"github.com/kith-kt/kith/messaging/mls/syntax"
@@ -32,6 +33,11 @@ func (p *ParentNode) Unmarshal(r *syntax.Reader) {
 		p.UnmergedLeaves = append(p.UnmergedLeaves, LeafIndex(in.Uint32()))
 	}
 	in.Close()
+}
+
+// Copy returns p in memory of its own. See [LeafNode.Copy].
+func (p *ParentNode) Copy() *ParentNode {
+	return &ParentNode{bytes.Clone(p.EncryptionKey), bytes.Clone(p.ParentHash), slices.Clone(p.UnmergedLeaves)}
 }
 
 func writeLeaves(w *syntax.Writer, leaves []LeafIndex) {

@@ -1,7 +1,6 @@
 package tree
 
 import (
-	"bytes"
 	"fmt"
 
 	"github.com/kith-kt/kith/messaging/mls/suite"
@@ -21,12 +20,27 @@ var ErrRatchetTree = fmt.Errorf("%w: ratchet tree", syntax.ErrValue)
 const MaxLeaves = 1 << 17
 
 // Parse reads the content of an extension ratchet_tree. Apart from its form,
-// nothing about the tree is known then: see [Tree.Validate]. b is copied.
+// nothing about the tree is known then: see [Tree.Validate]. b is copied, each node
+// by itself: one that stays does not keep those that go.
 func Parse(s *suite.Suite, b []byte) (*Tree, error) {
-	r := syntax.NewReader(bytes.Clone(b))
+	r := syntax.NewReader(b)
 	t := Read(s, r)
 	if err := r.Close(); err != nil {
 		return nil, err
+	}
+	for i, l := range t.leaves {
+		if l == nil {
+			continue
+		}
+		var err error
+		if t.leaves[i], err = l.Copy(); err != nil {
+			return nil, err
+		}
+	}
+	for i, p := range t.parents {
+		if p != nil {
+			t.parents[i] = p.Copy()
+		}
 	}
 	return t, nil
 }
