@@ -154,6 +154,11 @@ func (m *ours) external(groupInfo, tree []byte, resync bool) ([]byte, error) {
 	if resync {
 		o.Resync = m.mine
 	}
+	return m.enters(groupInfo, o)
+}
+
+func (m *ours) enters(groupInfo []byte, o group.ExternalOptions) ([]byte, error) {
+	m.t.Helper()
 	s, commit, err := group.JoinExternal(m.cfg, body[*message.GroupInfo](m.t, groupInfo), o)
 	if err == nil {
 		m.group = s

@@ -12,13 +12,14 @@ import { XWing } from '@hpke/hybridkem-x-wing';
 import { decode, encode, wrap, suite, signatureKey, plain, config, serve } from './mls.mjs';
 import { asked, b64, bytes, client, clients, credentialOf, extensionsOf, identityOf, keyPackageOf, packageOf, psks, treeOf } from './clients.mjs';
 import { joined, reinitOf, successors } from './successors.mjs';
+import { withExtensions } from './provisional.mjs';
 import { fromOutside, isOutside, outside } from './outside.mjs';
 
 const pskOf = (c, p) => {
   const nonce = { pskNonce: c.cs.rng.randomBytes(c.cs.kdf.size) };
   const id = p.epoch === undefined
     ? { psktype: 'external', pskId: bytes(p.id) }
-    : { psktype: 'resumption', usage: 'application', pskGroupId: c.state.groupContext.groupId, pskEpoch: BigInt(p.epoch) };
+    : { psktype: 'resumption', usage: p.usage ?? 'application', pskGroupId: c.state.groupContext.groupId, pskEpoch: BigInt(p.epoch) };
   return { proposalType: 'psk', psk: { preSharedKeyId: { ...id, ...nonce } } };
 };
 
@@ -71,7 +72,7 @@ await serve({
   ...successors,
   ...outside,
 
-  // client makes a client: {suite, identity, grease, compressed, padding, extensions,
+  // client makes a client: {suite, identity, grease, compressed, padding, pad, extensions,
   // proposals, generations, forward, continues}.
   async client(q) {
     const cs = await suite(q.suite);
@@ -81,6 +82,7 @@ await serve({
     c.capabilities.extensions.push(...(q.extensions ?? []));
     c.capabilities.proposals.push(...(q.proposals ?? []));
     c.config = config(asked(c), q.padding);
+    if (q.pad) c.config.paddingConfig = { kind: 'alwaysPad', paddingLength: q.pad };
     if (q.generations) c.config.keyRetentionConfig.retainKeysForGenerations = q.generations;
     if (q.forward) c.config.keyRetentionConfig.maximumForwardRatchetSteps = q.forward;
     if (q.continues !== undefined) c.origin = clients.get(q.continues);
@@ -159,7 +161,7 @@ await serve({
   },
 
   // commit commits what was proposed, and {add: [], remove: [], psks: [], extensions: [],
-  // custom, reinit}.
+  // custom, reinit}; literally: without what provisional.mjs makes up for.
   async commit(q) {
     const c = client(q);
     const extraProposals = [...(q.add ?? []).map(add), ...(q.remove ?? []).map(remove), ...(q.psks ?? []).map((p) => pskOf(c, p))];
@@ -167,7 +169,7 @@ await serve({
     if (q.custom !== undefined) extraProposals.push(custom(q.custom));
     if (q.reinit !== undefined) extraProposals.push(await reinit(q.reinit));
     const r = await ts.createCommit(
-      { state: c.state, cipherSuite: c.cs, pskIndex: psks(c) },
+      { state: c.state, cipherSuite: q.extensions === undefined || q.literally ? c.cs : withExtensions(c.cs, extensionsOf(q.extensions)), pskIndex: psks(c) },
       { wireAsPublicMessage: q.public ?? false, extraProposals, ratchetTreeExtension: q.treeInside ?? false, authenticatedData: bytes(q.aad) },
     );
     const commit = encode(r.commit);
