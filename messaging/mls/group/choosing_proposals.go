@@ -105,7 +105,7 @@ func (s *State) choose(own []Covered) []Covered {
 	if len(chosen) == 0 && len(own) == 0 && last != nil {
 		return []Covered{*last}
 	}
-	return chosen
+	return chosen[:min(len(chosen), max(s.cfg.Limits.CommitProposals-len(own), 0))]
 }
 
 // maxMisfits bounds the attempts that one sender's proposals cost.

@@ -121,7 +121,7 @@ func (s *State) handshake(a *message.AuthenticatedContent) (*change, error) {
 		return s.commit(a)
 	}
 	p := Covered{Proposal: a.Content.Proposal, Sender: a.Content.Sender, Ref: a.Ref(s.cfg.Suite)}
-	if err := s.cache.room(p, &s.cfg.Limits); err != nil {
+	if err := s.cache.room(p, &s.cfg.Limits, s.current.tree); err != nil {
 		return nil, err
 	}
 	if err := s.judge(p, false); err != nil {

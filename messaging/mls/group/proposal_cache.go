@@ -8,6 +8,7 @@ import (
 	"github.com/kith-kt/kith/messaging/mls/message"
 	"github.com/kith-kt/kith/messaging/mls/suite"
 	"github.com/kith-kt/kith/messaging/mls/syntax"
+	"github.com/kith-kt/kith/messaging/mls/tree"
 )
 
 // proposalCache has the proposals that wait for a Commit, in the order in which
@@ -55,20 +56,28 @@ func (c *proposalCache) find(ref message.ProposalRef) *waiting { return c.byRef[
 // fill, so that it does not keep the others from proposing: a quarter.
 const senderShare = 4
 
-// room fails if another proposal cannot be kept.
-func (c *proposalCache) room(p Covered, limits *Limits) error {
+// room fails if another proposal in a group of this tree cannot be kept.
+func (c *proposalCache) room(p Covered, limits *Limits, t *tree.Tree) error {
 	if c.find(p.Ref) != nil {
 		return ErrDuplicate
 	}
 	n := bytesOf(p.Proposal)
-	if err := c.all.room(n, limits.Proposals, limits.ProposalsSize); err != nil {
-		return err
-	}
+	mine := c.of[sharer(p.Sender)]
 	part := func(limit int) int { return limit/senderShare + min(limit%senderShare, 1) }
-	if err := c.of[sharer(p.Sender)].room(n, part(limits.Proposals), part(limits.ProposalsSize)); err != nil {
+	if err := mine.room(n, part(limits.Proposals), part(limits.ProposalsSize)); err != nil {
 		return fmt.Errorf("from %v: %w", p.Sender, err)
 	}
-	return nil
+	err := c.all.room(n, limits.Proposals, limits.ProposalsSize)
+	if err == nil {
+		return nil
+	}
+	// Several together have filled it. Whoever has less than would be its part if all
+	// had the same does not suffer for that; in all this is no more than twice the room.
+	senders := t.MemberCount() + 1
+	if mine.room(n, limits.Proposals/senders, limits.ProposalsSize/senders) == nil {
+		return nil
+	}
+	return err
 }
 
 // room fails if one more proposal, of n bytes, is too much.

@@ -98,6 +98,70 @@ func TestNobodyFillsTheRoomForProposals(t *testing.T) {
 	}
 }
 
+// TestSomeDoNotFillTheRoomForProposals: four who fill a quarter each do not keep the
+// others from having an even part, and the most of all is bounded.
+func TestSomeDoNotFillTheRoomForProposals(t *testing.T) {
+	t.Parallel()
+	for _, limits := range []Limits{{Proposals: 16}, {ProposalsSize: 16 * 700}} {
+		w := newWorld(t, testSuite, 74)
+		all := w.group("alice carol dave erin bob frank", CreateOptions{})
+		bob, frank := all[4], all[5]
+		bob.State.cfg.Limits = limits.withDefaults()
+		n := byte(0)
+		propose := func(c *peer) []byte {
+			t.Helper()
+			n++ // each is another one
+			msg, err := c.Propose(&message.GroupContextExtensions{Extensions: tree.Extensions{{Type: tree.ExtensionApplicationID, Data: make([]byte, 670)}}}, ProposalOptions{AAD: []byte{n}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return msg
+		}
+		for _, c := range all[:4] {
+			for range 4 {
+				if _, err := bob.Process(propose(c)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			w.refuses(propose(c), ErrLimit, bob)
+		}
+		for range 2 { // of 16 for seven: six members, and who is none
+			if _, err := bob.Process(propose(frank)); err != nil {
+				t.Errorf("%+v: frank: %v", limits, err)
+			}
+			propose(bob)
+		}
+		w.refuses(propose(frank), ErrLimit, bob)
+		if n := len(bob.Waiting()); n != 20 {
+			t.Errorf("%d wait", n)
+		}
+	}
+}
+
+// TestAsManyAsACommitHolds: what waits beyond the limit of a Commit is left for the next.
+func TestAsManyAsACommitHolds(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, testSuite, 75)
+	all := w.group("alice bob carol", CreateOptions{})
+	alice, bob := all[0], all[1]
+	asked := 0
+	alice.State.cfg.PSK = func([]byte) ([]byte, error) { asked++; return []byte("key"), nil }
+	alice.State.cfg.Limits.CommitProposals = 5
+	for range 8 {
+		msg, err := bob.Propose(&message.PreSharedKey{PSK: schedule.PreSharedKeyID{Type: schedule.ExternalPSK, ID: []byte("a")}}, ProposalOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := alice.Process(msg); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p, err := alice.Commit(CommitOptions{ByValue: adds(w.client("dave"))})
+	if err != nil || len(p.Committed.Proposals) != 5 || asked != 4 {
+		t.Error(p, err, asked)
+	}
+}
+
 // TestWaitingProposalsAreSmall: what waits for a Commit does not keep the authenticated
 // data and the padding that came with it. It measures memory, and so is not parallel.
 func TestWaitingProposalsAreSmall(t *testing.T) {

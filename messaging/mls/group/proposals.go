@@ -94,7 +94,7 @@ func (s *State) propose(p message.Proposal, o ProposalOptions, own *ownUpdate) (
 		return nil, err
 	}
 	covered.Ref = signed.Ref(s.cfg.Suite)
-	if err := s.cache.room(covered, &s.cfg.Limits); err != nil {
+	if err := s.cache.room(covered, &s.cfg.Limits, e.tree); err != nil {
 		return nil, err
 	}
 	msg, err := e.protect(&s.cfg, signed)
