@@ -201,7 +201,7 @@ func TestReceiving(t *testing.T) {
 		select {
 		case status := <-held:
 			return status
-		case <-time.After(5 * time.Second):
+		case <-time.After(30 * time.Second):
 			t.Fatal("it is received")
 			return 0
 		}
@@ -267,7 +267,7 @@ func TestSlowStrangers(t *testing.T) {
 		go func() { done <- daemon.Serve(ctx, newServer(f.routed, nil, p), l, time.Second) }()
 		c, err := net.Dial("tcp", l.Addr().String())
 		must(t, err)
-		must(t, c.SetDeadline(time.Now().Add(10*time.Second)))
+		must(t, c.SetDeadline(time.Now().Add(30*time.Second)))
 		_, err = io.WriteString(c, test.text)
 		must(t, err)
 		stop := make(chan struct{})

@@ -21,7 +21,7 @@ func TestAuditorIsReplaced(t *testing.T) {
 	w, before := audited(t, operator.SuiteEd25519)
 	w.publish("alice", 5)
 	one := start(t, before)
-	until(t, "an answer", func() bool { return w.lookup("alice-3") == nil })
+	w.answers("alice-3")
 
 	after := filepath.Join(t.TempDir(), "after")
 	var v initView
@@ -49,11 +49,11 @@ func TestAuditorIsReplaced(t *testing.T) {
 	w.publish("bob", 5)
 	size := checkpointOf(t, string(w.op.Checkpoint())).Size
 	two := start(t, after)
-	until(t, "an answer again", func() bool { return w.lookup("bob-3") == nil })
+	w.answers("bob-3") // again
 	until(t, "the one before is as far", func() bool { return auditedBy(one) >= size })
 	signed := len(heads(t, before))
 	w.publish("carol", 3)
-	until(t, "an answer still", func() bool { return w.lookup("carol-2") == nil })
+	w.answers("carol-2") // still
 	one.end()
 	two.end()
 	if n := len(heads(t, before)); n != signed {

@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"os"
@@ -34,13 +35,18 @@ type daemonTest struct {
 func start(t *testing.T, dir string, more ...string) *daemonTest {
 	t.Helper()
 	ctx, stop := context.WithCancel(context.Background())
-	t.Cleanup(stop)
+	ended := make(chan struct{})
+	t.Cleanup(func() { // before its folder goes, and the test is over
+		stop()
+		<-ended
+	})
 	r, w := io.Pipe()
 	d := &daemonTest{t: t, stop: stop, done: make(chan int, 1)}
 	logs, err := os.CreateTemp(t.TempDir(), "log")
 	must(t, err)
 	p := &program{out: w, err: logs, now: time.Now, rand: rand.Reader}
 	go func() {
+		defer close(ended)
 		args := []string{"run", "--data", dir, "--listen", "127.0.0.1:0", "--poll", "5ms", "--log-format", "json"}
 		code := p.run(ctx, append(args, more...))
 		if code != exitFine {
@@ -51,19 +57,28 @@ func start(t *testing.T, dir string, more ...string) *daemonTest {
 		d.done <- code
 	}()
 	line, err := bufio.NewReader(r).ReadString('\n')
-	must(t, err)
+	if err != nil {
+		<-ended
+		said, _ := os.ReadFile(logs.Name())
+		t.Fatalf("it does not listen: %q, %v\n%s", line, err, said)
+	}
 	d.url = strings.TrimSpace(strings.TrimPrefix(line, "listening on "))
 	return d
 }
 
+// get asks for a path, again if there was too much asked.
 func (d *daemonTest) get(path string) (status int, body string) {
 	d.t.Helper()
-	resp, err := http.Get(d.url + path)
-	must(d.t, err)
-	defer resp.Body.Close()
-	b, err := io.ReadAll(resp.Body)
-	must(d.t, err)
-	return resp.StatusCode, string(b)
+	until(d.t, "an answer to GET "+path, func() bool {
+		resp, err := http.Get(d.url + path)
+		must(d.t, err)
+		defer resp.Body.Close()
+		b, err := io.ReadAll(resp.Body)
+		must(d.t, err)
+		status, body = resp.StatusCode, string(b)
+		return status != http.StatusTooManyRequests
+	})
+	return status, body
 }
 
 // end stops it as SIGTERM would, and wants it to end well.
@@ -80,21 +95,29 @@ func (d *daemonTest) wait() int {
 	select {
 	case code := <-d.done:
 		return code
-	case <-time.After(20 * time.Second):
+	case <-time.After(patience):
 		d.t.Fatal("it does not end")
 		return 0
 	}
 }
 
-// until waits for a condition.
-func until(t *testing.T, what string, ok func() bool) {
+// patience is how long what must happen is waited for, on a machine that is slow and busy.
+const patience = 90 * time.Second
+
+// until waits for a condition. seen is what was seen last, for who reads that it did
+// not come.
+func until(t *testing.T, what string, ok func() bool, seen ...func() any) {
 	t.Helper()
-	deadline := time.Now().Add(20 * time.Second)
+	deadline := time.Now().Add(patience)
 	for !ok() {
 		if time.Now().After(deadline) {
-			t.Fatalf("%s: in vain", what)
+			last := ""
+			for _, s := range seen {
+				last += fmt.Sprintf("\n%+v", s())
+			}
+			t.Fatalf("%s: in vain for %v%s", what, patience, last)
 		}
-		time.Sleep(2 * time.Millisecond) // between looks
+		time.Sleep(5 * time.Millisecond) // between looks
 	}
 }
 
@@ -156,6 +179,13 @@ func (w *world) lookup(label string) error {
 	return err
 }
 
+// answers waits until a label is looked up.
+func (w *world) answers(label string) {
+	w.t.Helper()
+	var err error
+	until(w.t, "an answer", func() bool { err = w.lookup(label); return err == nil }, func() any { return err })
+}
+
 // TestThirdPartyAuditing: a log that waits for an auditor answers nobody until
 // kith-auditor has signed, and everybody afterwards.
 func TestThirdPartyAuditing(t *testing.T) {
@@ -166,7 +196,7 @@ func TestThirdPartyAuditing(t *testing.T) {
 			t.Fatal("it answers without its auditor")
 		}
 		d := start(t, dir)
-		until(t, "an answer", func() bool { return w.lookup("alice-3") == nil })
+		w.answers("alice-3")
 		w.publish("bob", 10)
 		size := checkpointOf(t, string(w.op.Checkpoint())).Size
 		until(t, "the newest head", func() bool {
@@ -175,11 +205,12 @@ func TestThirdPartyAuditing(t *testing.T) {
 			return head != nil && head.TreeSize >= size
 		})
 		must(t, w.lookup("bob-9"))
+		var metrics string
 		until(t, "metrics", func() bool {
-			_, metrics := d.get("/metrics")
+			_, metrics = d.get("/metrics")
 			return strings.Contains(metrics, `kith_auditor_misbehaviour{domain="example.org"} 0`) && !strings.Contains(metrics, `kith_auditor_signed_size{domain="example.org"} 0`) &&
 				!strings.Contains(metrics, `kith_auditor_leaves_total{domain="example.org"} 0`)
-		})
+		}, func() any { return metrics })
 		until(t, "health", func() bool {
 			status, body := d.get("/healthz")
 			return status == http.StatusOK && body == "ok\n"
@@ -240,15 +271,18 @@ func TestProviderDownAndUp(t *testing.T) {
 	w.publish("alice", 5)
 	w.front.Set(nil)
 	d := start(t, dir)
+	var status int
+	var body string
+	seen := func() any { return fmt.Sprint(status, " ", body) }
 	until(t, "bad health", func() bool {
-		status, body := d.get("/healthz")
+		status, body = d.get("/healthz")
 		return status == http.StatusServiceUnavailable && strings.Contains(body, "status 503")
-	})
+	}, seen)
 	w.front.Set(w.op.Handler())
 	until(t, "good health", func() bool {
-		status, _ := d.get("/healthz")
+		status, body = d.get("/healthz")
 		return status == http.StatusOK
-	})
+	}, seen)
 	d.end()
 	if len(heads(t, dir)) == 0 {
 		t.Error("nothing was signed")
@@ -264,7 +298,7 @@ func TestLostProgressSignsNothing(t *testing.T) {
 	until(t, "a head", func() bool { return len(heads(t, dir)) > 0 })
 	d.end()
 	must(t, os.Remove(filepath.Join(dir, "progress")))
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second) // or it would follow for ever
+	ctx, cancel := context.WithTimeout(t.Context(), patience) // or it would follow for ever
 	defer cancel()
 	_, stderr, code := run(ctx, "run", "--data", dir)
 	if code != exitFailed || !strings.Contains(stderr, "progress is gone") {

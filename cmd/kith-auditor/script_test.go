@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"math/rand/v2"
 	"net/http"
 	"os"
@@ -76,10 +77,13 @@ func TestKilled(t *testing.T) {
 	w.publish("a", 300)
 	dir := filepath.Join(t.TempDir(), "auditor")
 	w.fine(new(initView), "init", "--provider", w.server.URL, "--data", dir)
-	honest, there, release := w.op.Handler(), make(chan struct{}), make(chan struct{})
+	honest, there, release := w.op.Handler(), make(chan struct{}, 1), make(chan struct{})
 	w.front.Set(http.HandlerFunc(func(out http.ResponseWriter, r *http.Request) {
 		if strings.HasPrefix(r.URL.Path, "/log/tile/entries/001") {
-			close(there) // after the first 256 entries
+			select {
+			case there <- struct{}{}: // after the first 256 entries
+			default:
+			}
 			<-release
 			return
 		}
@@ -87,10 +91,18 @@ func TestKilled(t *testing.T) {
 	}))
 	cmd := exec.Command(os.Args[0], "audit", "--data", dir)
 	cmd.Env = append(os.Environ(), asProgram+"=1")
+	var said bytes.Buffer
+	cmd.Stderr = &said
 	must(t, cmd.Start())
-	<-there
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	select {
+	case <-there:
+	case err := <-ended:
+		t.Fatalf("it ended before: %v\n%s", err, &said)
+	}
 	must(t, cmd.Process.Kill())
-	if err := cmd.Wait(); err == nil {
+	if err := <-ended; err == nil {
 		t.Fatal("it was not killed")
 	}
 	close(release)

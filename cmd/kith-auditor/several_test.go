@@ -8,6 +8,7 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -17,7 +18,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"golang.org/x/crypto/ssh"
 	sshagents "golang.org/x/crypto/ssh/agent"
@@ -61,9 +61,12 @@ func TestSeveralProviders(t *testing.T) {
 	if metric(`kith_auditor_misbehaviour{domain="example.org"}`) != "0" {
 		t.Error("the good one was caught")
 	}
-	if status, body := d.get("/healthz"); status != http.StatusServiceUnavailable || !strings.Contains(body, "log entry") {
-		t.Errorf("health %d: %s", status, body)
-	}
+	var status int
+	var body string
+	until(t, "bad health", func() bool { // which is told after the alerts
+		status, body = d.get("/healthz")
+		return status == http.StatusServiceUnavailable && strings.Contains(body, "log entry")
+	}, func() any { return fmt.Sprint(status, " ", body) })
 	d.stop()
 	if code := d.wait(); code != exitMisbehaved {
 		t.Errorf("exit %d", code)
@@ -87,7 +90,7 @@ func TestTwoLogsOfOneOrigin(t *testing.T) {
 		w.fine(new(initView), "init", "--data", dir, "--provider", w.server.URL)
 		args = append(args, "--data", dir)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second) // one that runs is stopped
+	ctx, cancel := context.WithTimeout(t.Context(), patience) // one that runs is stopped
 	defer cancel()
 	if out, stderr, code := run(ctx, args...); code != exitFailed || out != "" || !strings.Contains(stderr, "one origin: example.org/log") || !strings.Contains(stderr, "hint:") {
 		t.Errorf("exit %d, %q: %s", code, out, stderr)
@@ -261,7 +264,7 @@ func TestKeysOfAnAgent(t *testing.T) {
 		w, dir := audited(t, suite, flags...)
 		w.publish("alice", 5)
 		d := start(t, dir)
-		until(t, "an answer", func() bool { return w.lookup("alice-3") == nil })
+		w.answers("alice-3")
 		d.end()
 		b, err := os.ReadFile(filepath.Join(dir, "auditor.key"))
 		if err != nil || !strings.Contains(string(b), ssh.FingerprintSHA256(list[i])) {

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -109,14 +110,22 @@ func (w *world) witness(_ *testscript.TestScript, args []string) error {
 	return nil
 }
 
-// until runs a command again and again, until it exits with a code.
+// until [-stderr PATTERN] CODE COMMAND... runs a command again and again, until it exits
+// with a code, and says something.
 func until(ts *testscript.TestScript, neg bool, args []string) {
+	said := regexp.MustCompile("")
+	if len(args) > 2 && args[0] == "-stderr" {
+		var err error
+		said, err = regexp.Compile("(?m)" + args[1])
+		ts.Check(err)
+		args = args[2:]
+	}
 	if neg || len(args) < 2 {
 		ts.Fatalf("%v", errUsage)
 	}
 	want, err := strconv.Atoi(args[0])
 	ts.Check(err)
-	for deadline := time.Now().Add(30 * time.Second); ; {
+	for deadline := time.Now().Add(90 * time.Second); ; {
 		got := 0
 		if err := ts.Exec(args[1], args[2:]...); err != nil {
 			coded, ok := errors.AsType[interface {
@@ -128,11 +137,12 @@ func until(ts *testscript.TestScript, neg bool, args []string) {
 			}
 			got = coded.ExitCode()
 		}
-		if got == want {
+		stderr := ts.ReadFile("stderr")
+		if got == want && said.MatchString(stderr) {
 			return
 		}
 		if time.Now().After(deadline) {
-			ts.Fatalf("exit code %d, want %d", got, want)
+			ts.Fatalf("exit code %d, want %d, and %q in\n%s", got, want, said, stderr)
 		}
 		time.Sleep(50 * time.Millisecond)
 	}

@@ -20,8 +20,8 @@ func TestBenchAuthHasEveryRow(t *testing.T) {
 	}
 	bounded := []string{
 		"default profile: both steps, ephemeral made before", "default profile: all of it", "OPAQUE: both steps", "60 accounts",
-		"known device, 40 junk handshakes/s: p99", "new device, 40 junk handshakes/s: p99", "failed, 40 junk handshakes/s", "40 junk handshakes/s that were sent",
-		"known device, 40 junk beginnings/s: p99", "new device, 40 junk beginnings/s: p99", "failed, 40 junk beginnings/s", "40 junk beginnings/s that were sent",
+		"known device, 40 junk handshakes/s: p99", "new device, 40 junk handshakes/s: p99", "failed, known device, 40 junk handshakes/s", "failed, new device, 40 junk handshakes/s", "40 junk handshakes/s that were sent",
+		"known device, 40 junk beginnings/s: p99", "new device, 40 junk beginnings/s: p99", "failed, known device, 40 junk beginnings/s", "failed, new device, 40 junk beginnings/s", "40 junk beginnings/s that were sent",
 	}
 	names := map[string]bool{}
 	for _, row := range b.report.Rows {
@@ -33,8 +33,10 @@ func TestBenchAuthHasEveryRow(t *testing.T) {
 		if row.Value <= 0 && !strings.Contains(row.Name, "failed") {
 			t.Errorf("%s: %v %s", row.Name, row.Value, row.Unit)
 		}
-		if strings.Contains(row.Name, "failed") && !row.OK {
-			t.Errorf("%s: %v", row.Name, row.Value) // nothing here is a matter of time
+		// Who comes from a known device goes before all others, and so it is no matter
+		// of time. New devices are turned away where the flood is more than a machine bears.
+		if strings.Contains(row.Name, "failed, known device") && !row.OK {
+			t.Errorf("%s: %v", row.Name, row.Value)
 		}
 		if row.Bound == "" {
 			continue

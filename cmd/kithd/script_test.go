@@ -71,7 +71,7 @@ func TestScripts(t *testing.T) {
 }
 
 // patience is how long a script waits for what must happen.
-const patience = 30 * time.Second
+const patience = 90 * time.Second
 
 // waitfor FILE VARIABLE waits until a file is there and puts its first line into
 // a variable.

@@ -62,12 +62,15 @@ func start(t testing.TB, l *testLog, targets Targets, change func(*Config)) *har
 	return h
 }
 
+// waiting is how long until waits, on a machine that is slow and busy.
+const waiting = time.Minute
+
 // until waits for what must happen.
 func until(t testing.TB, what string, happened func() bool) {
 	t.Helper()
-	for end := time.Now().Add(20 * time.Second); !happened(); time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(waiting); !happened(); time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
-			t.Fatalf("it does not happen that %s", what)
+			t.Fatalf("it does not happen within %v that %s", waiting, what)
 		}
 	}
 }
@@ -208,18 +211,16 @@ func TestNobodyIsDelayed(t *testing.T) {
 	for range 5 {
 		before := time.Now()
 		h.offer(l.grow(10))
-		if took := time.Since(before); took > 5*time.Second {
+		if took := time.Since(before); took > 20*time.Second {
 			t.Errorf("the log waited %v", took)
 		}
 		h.met(l.size)
 	}
+	until(t, "somebody says that one is gone", func() bool { return h.standing("gone.example").Err != nil })
 	before := time.Now()
 	h.stop()
-	if took := time.Since(before); took > 5*time.Second {
+	if took := time.Since(before); took > 20*time.Second {
 		t.Errorf("the end waited %v", took)
-	}
-	if h.standing("gone.example").Err == nil {
-		t.Error("nobody says that one is gone")
 	}
 }
 
@@ -325,11 +326,16 @@ func TestAttacks(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			bad, good := newTestWitness(t, l, "bad.example"), newTestWitness(t, l, "good.example")
 			bad.misbehave(c.answer(bad))
-			h := start(t, l, witnesses(2, bad, good), func(c *Config) { c.Timeout = 200 * time.Millisecond })
+			h := start(t, l, witnesses(2, bad, good), func(c *Config) {
+				if name == "dripping" { // elsewhere time is not what is measured
+					c.Timeout = 200 * time.Millisecond
+				}
+			})
 			h.offer(note)
 			until(t, "it fails three times, and the other cosigns", func() bool {
 				return h.standing("bad.example").Failures >= 3 && h.Summary().Have >= 1
 			})
+			n := bad.count() // before the failures are counted, which go on
 			s := h.standing("bad.example")
 			if s.Err == nil || c.want != nil && !errors.Is(s.Err, c.want) || !strings.Contains(s.Err.Error(), c.words) {
 				t.Errorf("told as: %v", s.Err)
@@ -340,7 +346,7 @@ func TestAttacks(t *testing.T) {
 			if h.Summary().Have != 1 || h.Met() != nil || s.Size != 0 {
 				t.Errorf("something was kept: %+v\n%s", h.Summary(), h.Newest())
 			}
-			if n, most := bad.count(), int(s.Failed+2)*maxAsks; n > most {
+			if most := int(s.Failed+2) * maxAsks; n > most {
 				t.Errorf("asked %d times for %d failures", n, s.Failed)
 			}
 			// It can mend its ways.

@@ -296,7 +296,10 @@ func TestMemoryForBodies(t *testing.T) {
 	}
 }
 
-const short = 200 * time.Millisecond
+const (
+	short   = 200 * time.Millisecond
+	waiting = 30 * time.Second // for what must happen, on a machine that is slow and busy
+)
 
 // patient waits a minute for everything; tests shorten one thing.
 var patient = patience{header: time.Minute, read: time.Minute, write: time.Minute, idle: time.Minute}
@@ -319,19 +322,20 @@ func listening(t *testing.T, f *fixture, connections int, p patience) string {
 	return l.Addr().String()
 }
 
-// dial opens a connection that the test gives up on after 10 s.
+// dial opens a connection that the test gives up on after a while.
 func dial(t *testing.T, address string) net.Conn {
 	t.Helper()
 	c, err := net.Dial("tcp", address)
 	must(t, err)
-	must(t, c.SetDeadline(time.Now().Add(10*time.Second)))
+	must(t, c.SetDeadline(time.Now().Add(waiting)))
 	t.Cleanup(func() { c.Close() })
 	return c
 }
 
-// drip sends text byte by byte until the other side hangs up, or fails after 5 s.
+// drip sends text byte by byte until the other side hangs up, or fails after a while.
 func drip(t *testing.T, c net.Conn, text string) {
 	t.Helper()
+	must(t, c.SetDeadline(time.Time{})) // only the other side ends it
 	gone := make(chan struct{})
 	go func() {
 		defer close(gone)
@@ -339,7 +343,7 @@ func drip(t *testing.T, c net.Conn, text string) {
 	}()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
-	give := time.After(5 * time.Second)
+	give := time.After(waiting)
 	for i := 0; ; i++ {
 		select {
 		case <-gone:
@@ -399,32 +403,47 @@ func TestHugeHeader(t *testing.T) {
 	}
 }
 
-// TestConnections: connections above the bound wait; slow ones make room, so
-// that those who hold them all cannot keep others out for long.
-func TestConnections(t *testing.T) {
-	p := patient
-	p.header = short
-	address := listening(t, newFixture(t, nil), 3, p)
-	var slow []net.Conn
+// crowd takes up all three connections that an address has with requests that do not
+// go on, and asks something over a fourth one.
+func crowd(t *testing.T, address string) (slow []net.Conn, fourth net.Conn) {
+	t.Helper()
 	for range 3 {
 		c := dial(t, address)
 		_, err := io.WriteString(c, "GET /healthz HTTP/1.1\r\nHost: x\r\n")
 		must(t, err)
 		slow = append(slow, c)
 	}
-	c := dial(t, address)
-	_, err := io.WriteString(c, "GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+	fourth = dial(t, address)
+	_, err := io.WriteString(fourth, "GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
 	must(t, err)
-	must(t, c.SetReadDeadline(time.Now().Add(50*time.Millisecond)))
-	if n, err := c.Read(make([]byte, 1)); n > 0 || err == nil {
+	return slow, fourth
+}
+
+// TestConnections: connections above the bound wait until one of the others ends.
+func TestConnections(t *testing.T) {
+	slow, fourth := crowd(t, listening(t, newFixture(t, nil), 3, patient))
+	must(t, fourth.SetReadDeadline(time.Now().Add(50*time.Millisecond)))
+	if n, err := fourth.Read(make([]byte, 1)); n > 0 || err == nil {
 		t.Error("a fourth connection is served")
 	}
-	must(t, c.SetReadDeadline(time.Now().Add(5*time.Second)))
-	if b, err := io.ReadAll(c); err != nil || !bytes.Contains(b, []byte("ok\n")) {
-		t.Errorf("the fourth connection is not served when the others time out: %q, %v", b, err)
+	must(t, slow[1].Close())
+	must(t, fourth.SetReadDeadline(time.Now().Add(waiting)))
+	if b, err := io.ReadAll(fourth); err != nil || !bytes.Contains(b, []byte("ok\n")) {
+		t.Errorf("the fourth connection is not served when another ends: %q, %v", b, err)
 	}
 	for _, s := range slow {
 		s.Close()
+	}
+}
+
+// TestSlowConnectionsMakeRoom: those who hold all connections, and do not go on,
+// cannot keep others out for long.
+func TestSlowConnectionsMakeRoom(t *testing.T) {
+	p := patient
+	p.header = short
+	_, fourth := crowd(t, listening(t, newFixture(t, nil), 3, p))
+	if b, err := io.ReadAll(fourth); err != nil || !bytes.Contains(b, []byte("ok\n")) {
+		t.Errorf("the fourth connection is not served when the others time out: %q, %v", b, err)
 	}
 }
 
@@ -444,7 +463,7 @@ func TestSlowReader(t *testing.T) {
 	must(t, err)
 	select {
 	case <-gone:
-	case <-time.After(5 * time.Second):
+	case <-time.After(waiting):
 		t.Error("the server is still waiting")
 	}
 }

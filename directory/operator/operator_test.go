@@ -497,7 +497,7 @@ func TestCheckpoints(t *testing.T) {
 	}
 	select {
 	case tick <- time.Now():
-	case <-time.After(5 * time.Second):
+	case <-time.After(30 * time.Second):
 		t.Fatal("nobody waits for the interval")
 	}
 	for before := s.Checkpoint(); bytes.Equal(before, s.Checkpoint()) && open().Size == 1; {
