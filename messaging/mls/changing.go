@@ -1,14 +1,16 @@
 package mls
 
 import (
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/kith-kt/kith/messaging/mls/syntax"
 )
 
 // change runs f on the group of a member and stores what it changed, also if it
-// failed: keys may be used up. If f panics, nothing is left in memory.
+// failed: keys may be used up. If f or the store panics, nothing is left in memory.
 func (g *Group) change(f func() error) error {
 	if err := g.member(); err != nil {
 		return err
@@ -19,15 +21,14 @@ func (g *Group) change(f func() error) error {
 			g.drop()
 		}
 	}()
-	failed := f()
+	err := f()
+	if g.rec != nil && g.state != nil { // otherwise f has stored, and dropped or removed
+		if failed := g.store(g.rec.restored); failed != nil {
+			err = failed
+		}
+	}
 	done = true
-	if g.rec == nil || g.state == nil { // f has stored, and dropped or removed
-		return failed
-	}
-	if err := g.store(g.rec.restored); err != nil {
-		return err
-	}
-	return failed
+	return err
 }
 
 // store writes what has changed in the state, and extra. After a failure nothing is
@@ -99,10 +100,20 @@ func (g *Group) recordsUnder(prefix string, others ...string) []Record {
 	return gone
 }
 
-// remove deletes the group, with a note of its last epoch.
+// remove deletes the group, with a note of its last epoch. A note of a later one stays: an
+// external Commit can lead back to before the epoch that we once left the group in.
 func (g *Group) remove(epoch uint64) error {
-	note := Record{leftKey(g.id), syntax.Marshal(&leftNote{epoch})}
-	err := g.rec.remove(Batch{Write: append([]Record{note}, g.keep...)})
+	also := Batch{Write: slices.Clone(g.keep)}
+	note, seen, err := g.client.left(g.id)
+	switch {
+	case err != nil && !errors.Is(err, ErrCorrupt): // a damaged one lets nobody in
+		g.drop()
+		return err
+	case err == nil && (note == nil || note.epoch < epoch):
+		also.Expect = []Record{seen}
+		also.Write = append(also.Write, Record{leftKey(g.id), syntax.Marshal(&leftNote{epoch})})
+	}
+	err = g.rec.remove(also)
 	g.drop()
 	return err
 }

@@ -71,6 +71,14 @@ func (g *Group) succeed(keyPackages [][]byte, found func(group.ContinueOptions) 
 		}
 		return nil, nil, err
 	}
+	// We hold this group's lock, and do not wait for that of another one that is there.
+	if head, err := g.client.cfg.Store.Get(groupPrefix(s.GroupID()) + headKey); err != nil || head != nil {
+		defer s.Erase()
+		if err != nil {
+			return nil, nil, storeError("reading a group", err)
+		}
+		return nil, nil, fmt.Errorf("%w: %x", ErrMember, s.GroupID())
+	}
 	accepted := &Staged{Epoch: s.Epoch(), Welcome: welcome}
 	next, err = g.client.found(s, false, Batch{}, Record{acceptedRecord, syntax.Marshal(accepted)})
 	if err != nil {
