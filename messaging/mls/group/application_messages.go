@@ -67,6 +67,10 @@ func (s *State) application(m *message.PrivateMessage) (Event, error) {
 // readingOf returns what messages of an epoch are read with.
 func (s *State) readingOf(epoch uint64) (*reading, error) {
 	if epoch == s.Epoch() {
+		// Nobody sends in the epoch that a ReInit led to (12.4.2).
+		if !s.removed && s.reinit != nil {
+			return nil, ErrReinitialized
+		}
 		return s.current.reading(), nil
 	}
 	for _, p := range s.past {

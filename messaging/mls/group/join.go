@@ -39,7 +39,8 @@ type JoinOptions struct {
 	Origin func(groupID []byte) *State
 	// Continues is the group that the new one must continue, or be a branch of: what
 	// the application waits for after a ReInit, so that no other group of the same
-	// identifier takes its place. nil: any, or none.
+	// identifier takes its place. Nor does a branch of a group that we know to be
+	// closed. nil: any, or none.
 	Continues []byte
 	// Identity returns what a leaf's credential presents as its identity, by which
 	// members of the group of Origin are found again. nil: the whole credential.
@@ -199,7 +200,7 @@ func (c *Config) welcomePSKs(ids []schedule.PreSharedKeyID, o *JoinOptions) (sec
 		}
 		psks = append(psks, schedule.PSK{ID: id, Secret: key})
 	}
-	if o.Continues != nil && (from == nil || string(from.state.GroupID()) != string(o.Continues)) {
+	if o.Continues != nil && (from == nil || !from.continues(o.Continues)) {
 		return nil, nil, fmt.Errorf("%w: it does not continue group %x", ErrOrigin, o.Continues)
 	}
 	secret, err = schedule.PSKSecret(c.Suite, psks)

@@ -39,6 +39,12 @@ func findOrigin(id *schedule.PreSharedKeyID, o *JoinOptions) (*origin, []byte, e
 	return &origin{id.Usage, s}, key, nil
 }
 
+// continues reports whether a new group is what somebody waits for who is in the group
+// id. After a ReInit that is not a branch, which has other members and parameters.
+func (g *origin) continues(id []byte) bool {
+	return string(g.state.GroupID()) == string(id) && (g.usage == schedule.UsageReInit || g.state.ReInit() == nil)
+}
+
 // check holds the GroupInfo and tree of a new group against its origin.
 func (g *origin) check(info *message.GroupInfo, t *tree.Tree, o *JoinOptions) error {
 	if info.GroupContext.Epoch != 1 {
