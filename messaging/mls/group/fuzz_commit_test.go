@@ -130,10 +130,7 @@ func (c *fuzzCommit) make() ([]byte, error) {
 		commit.Path = path
 	}
 	context.TreeHash = t.RootHash()
-	psk, err := schedule.PSKSecret(s, c.psks())
-	if err != nil {
-		psk = schedule.NoSecret(s)
-	}
+	psk := fuzzPSKSecret(s, c.psks())
 	a := &message.AuthenticatedContent{WireFormat: message.WireFormatPublicMessage, Content: message.FramedContent{
 		GroupID: e.context.GroupID, Epoch: e.context.Epoch, Sender: sender, ContentType: message.ContentCommit, Commit: commit,
 	}}
@@ -175,14 +172,14 @@ func (i *insider) externalInit() (*message.ExternalInit, []byte) {
 	return &message.ExternalInit{KEMOutput: output}, secret
 }
 
-// psks are the keys of the Commit's proposals; what nobody has is all zeros.
+// psks are the keys of the Commit's proposals; what nobody has is all zeros, or empty.
 func (c *fuzzCommit) psks() []schedule.PSK {
 	var out []schedule.PSK
 	for _, p := range c.proposals {
 		if q, ok := p.Proposal.(*message.PreSharedKey); ok {
 			secret, err := c.in.psk(&q.PSK)
 			if err != nil {
-				secret = make([]byte, c.cs.HashSize())
+				secret = make([]byte, c.s.n(2)*c.cs.HashSize())
 			}
 			out = append(out, schedule.PSK{ID: q.PSK, Secret: secret})
 		}

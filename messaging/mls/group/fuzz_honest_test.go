@@ -31,6 +31,10 @@ func (w *fuzzWorld) say(m *fuzzMember) {
 	data, aad := fmt.Appendf(nil, "data %d", w.sends), fmt.Appendf(nil, "aad %d", w.sends%3)
 	generation := m.generation(schedule.Application)
 	msg, err := m.Protect(data, aad)
+	if m.over() {
+		w.shut(m, "sends", err)
+		return
+	}
 	if len(m.Waiting()) > 0 {
 		if err == nil {
 			w.t.Fatalf("%s sends while proposals wait", m)
@@ -50,7 +54,7 @@ var gaps = []int{0, 1, 40, schedule.Window - 3, schedule.Window - 2, schedule.Wi
 // late has a member send three messages, the last after a gap. One who gets them in
 // another order takes what is within the bounds of the ratchet.
 func (w *fuzzWorld) late(m, to *fuzzMember, gap int) {
-	if m == to || m.Removed() || to.Removed() || m.Epoch() != to.Epoch() || len(m.Waiting()) > 0 {
+	if m == to || m.Removed() || to.Removed() || m.over() || m.Epoch() != to.Epoch() || len(m.Waiting()) > 0 {
 		return
 	}
 	at := len(m.group.wire)
@@ -69,11 +73,14 @@ func (w *fuzzWorld) late(m, to *fuzzMember, gap int) {
 // it has forgotten.
 func (w *fuzzWorld) old(g *fuzzGroup) {
 	w.end()
+	if g.closed != nil {
+		return
+	}
 	all := g.current()
 	by, to := all[0], all[len(all)-1]
 	var kept []*fuzzSent
 	for range DefaultLimits.PastEpochs + 3 {
-		if by == to || by.Removed() || to.Removed() || len(by.Waiting()) > 0 {
+		if by == to || by.Removed() || to.Removed() || by.over() || len(by.Waiting()) > 0 {
 			return
 		}
 		w.say(by)
@@ -92,7 +99,7 @@ func (w *fuzzWorld) removed(g *fuzzGroup) {
 	w.end()
 	all := g.current()
 	by, out := all[0], all[len(all)-1]
-	if by == out || len(all) < 3 || out.Me() == 0 {
+	if g.closed != nil || by == out || len(all) < 3 || out.Me() == 0 {
 		return
 	}
 	w.say(by)
@@ -126,6 +133,7 @@ func (w *fuzzWorld) burn(m *fuzzMember, n int) {
 // propose sends a proposal, if it is one that m's own code lets it make.
 func (w *fuzzWorld) propose(m *fuzzMember) {
 	o := ProposalOptions{Public: w.s.chance(2), AAD: fmt.Appendf(nil, "aad %d", w.sends%3)}
+	m.forgetAsked()
 	generation := m.generation(schedule.Handshake)
 	var msg []byte
 	var err error
@@ -134,11 +142,15 @@ func (w *fuzzWorld) propose(m *fuzzMember) {
 	} else {
 		msg, err = m.ProposeUpdate(nil, o)
 	}
+	if m.over() {
+		w.shut(m, "proposes", err)
+	}
 	if err != nil {
 		return // not a proposal for this epoch
 	}
 	waiting := m.Waiting()
 	p := waiting[len(waiting)-1]
+	w.wereAsked(m, "own proposal", w.brought(m, &Proposed{Covered: p}, true))
 	w.sent(&fuzzSent{bytes: msg, group: m.group, epoch: m.Epoch(), kind: message.ContentProposal, by: m,
 		sender: p.Sender, private: fuzzPrivate(msg), generation: generation, ref: p.Ref, aad: o.AAD})
 }
@@ -147,9 +159,9 @@ func fuzzPrivate(msg []byte) bool { return msg[3] == byte(message.WireFormatPriv
 
 // proposal picks a proposal; nil is an Update.
 func (w *fuzzWorld) proposal(m *fuzzMember) message.Proposal {
-	switch w.s.n(8) {
+	switch w.s.n(9) {
 	case 0:
-		for _, c := range w.clients {
+		for _, c := range m.group.realm.clients {
 			if m.group.of(c) == nil {
 				return &message.Add{KeyPackage: w.keyPackage(c)}
 			}
@@ -173,6 +185,10 @@ func (w *fuzzWorld) proposal(m *fuzzMember) message.Proposal {
 	case 6:
 		return &message.PreSharedKey{PSK: schedule.PreSharedKeyID{Type: schedule.ResumptionPSK, Usage: schedule.UsageApplication,
 			GroupID: m.group.id, Epoch: uint64(w.s.n(int(m.Epoch()) + 1))}}
+	case 7:
+		if w.s.chance(3) {
+			return w.reInit(m.group)
+		}
 	}
 	return nil
 }
@@ -184,10 +200,15 @@ func (w *fuzzWorld) commit(m *fuzzMember, o CommitOptions) {
 		return
 	}
 	generation := m.generation(schedule.Handshake)
+	m.forgetAsked()
 	p, err := m.Commit(o)
+	if m.over() {
+		w.shut(m, "commits", err)
+	}
 	if err != nil {
 		return
 	}
+	w.wereAsked(m, "own commit", w.enteredBy(m.current, p.next, p.Committed))
 	x := &fuzzSent{bytes: p.Message, group: g, epoch: m.Epoch(), kind: message.ContentCommit, by: m,
 		sender: message.Member(m.Me()), private: fuzzPrivate(p.Message), generation: generation, aad: o.AAD, lost: m.Epoch() != g.epoch}
 	for _, q := range p.Committed.Proposals {
@@ -195,7 +216,7 @@ func (w *fuzzWorld) commit(m *fuzzMember, o CommitOptions) {
 			x.refs = append(x.refs, q.Ref)
 		}
 	}
-	x.removes = p.Committed.RemovedLeaves
+	x.removes, x.reinit = p.Committed.RemovedLeaves, p.Committed.ReInit
 	w.sent(x)
 	if x.lost {
 		return // it stays pending until the winner comes
@@ -208,10 +229,12 @@ func (w *fuzzWorld) commit(m *fuzzMember, o CommitOptions) {
 	} else if _, err := m.Merge(p); err != nil {
 		w.t.Fatal(err)
 	}
+	g.closed = x.reinit
 	w.newest(m)
 	for _, q := range p.Committed.Proposals {
 		if add, ok := q.Proposal.(*message.Add); ok {
-			w.welcome(g, string(add.KeyPackage.LeafNode.Credential.Identity), add.KeyPackage, p.Welcome)
+			c := g.realm.peer(string(add.KeyPackage.LeafNode.Credential.Identity))
+			w.welcome(g, c, add.KeyPackage, p.Welcome, w.options(c))
 		}
 	}
 }
@@ -233,6 +256,10 @@ func (w *fuzzWorld) joinExternal(m *fuzzMember, c *peer) {
 		return
 	}
 	info, err := m.GroupInfo(GroupInfoOptions{ExternalPub: true})
+	if m.over() {
+		w.shut(m, "invites", err)
+		return
+	}
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -247,10 +274,12 @@ func (w *fuzzWorld) joinExternal(m *fuzzMember, c *peer) {
 	if len(x.removes) > 0 && c == m.peer {
 		return
 	}
+	c.w.asked[c.name] = nil
 	state, msg, err := JoinExternal(c.cfg, info, o)
 	if err != nil {
 		w.t.Fatalf("%s joins %s by an external commit: %v", c.name, g.id, err)
 	}
+	w.joinerAsked(c, m, state, x.removes)
 	x.bytes, x.lost = msg, m.Epoch() != g.epoch
 	if x.lost {
 		w.sent(x)
@@ -265,14 +294,12 @@ func (w *fuzzWorld) joinExternal(m *fuzzMember, c *peer) {
 	w.newest(joiner)
 }
 
-// senders makes the server, and the extension that names it as an external sender.
-func (w *fuzzWorld) senders() tree.Extension {
-	server := w.client("server")
-	w.server = server.cfg.Signer
+// senders is the extension that names the server as an external sender.
+func (r *fuzzRealm) senders() tree.Extension {
 	var x syntax.Writer
 	x.Nested(func(x *syntax.Writer) {
-		x.Vector(w.server.Public())
-		c := tree.BasicCredential([]byte(server.name))
+		x.Vector(r.server.Public())
+		c := tree.BasicCredential([]byte("server"))
 		c.Marshal(x)
 	})
 	return tree.Extension{Type: tree.ExtensionExternalSenders, Data: x.Bytes()}
@@ -280,22 +307,22 @@ func (w *fuzzWorld) senders() tree.Extension {
 
 // proposeOutside has the server propose something.
 func (w *fuzzWorld) proposeOutside(g *fuzzGroup) {
-	if !g.open {
+	if !g.open || g.closed != nil {
 		return
 	}
 	m := g.current()[0]
 	p := w.proposal(m)
-	if q, ok := p.(*message.PreSharedKey); ok && q.PSK.FreshNonce(w.suite, w.rand) != nil || p == nil {
+	if q, ok := p.(*message.PreSharedKey); ok && q.PSK.FreshNonce(g.realm.suite, w.rand) != nil || p == nil {
 		return
 	}
 	if q, ok := p.(*message.Remove); ok && q.Removed == 0 { // the policy's
 		return
 	}
 	to := Target{GroupID: g.id, Epoch: g.epoch, AAD: []byte("outside")}
-	msg, err := ProposeExternal(w.suite, w.server, to, 0, p)
+	msg, err := ProposeExternal(g.realm.suite, g.realm.server, to, 0, p)
 	if err != nil {
 		return // not for external senders
 	}
 	a := w.opened(&fuzzSent{bytes: msg, group: g})
-	w.sent(&fuzzSent{bytes: msg, group: g, epoch: g.epoch, kind: message.ContentProposal, sender: message.External(0), ref: a.Ref(w.suite), aad: to.AAD})
+	w.sent(&fuzzSent{bytes: msg, group: g, epoch: g.epoch, kind: message.ContentProposal, sender: message.External(0), ref: a.Ref(g.realm.suite), aad: to.AAD})
 }

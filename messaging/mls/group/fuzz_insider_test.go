@@ -18,6 +18,7 @@ import (
 type insider struct {
 	w      *fuzzWorld
 	s      *fuzzScript
+	realm  *fuzzRealm
 	cs     *suite.Suite
 	in     *fuzzMember
 	victim *fuzzMember
@@ -30,7 +31,7 @@ var errNotNow = errors.New("not now")
 // insider brings mallory and a victim to the group's newest epoch; nil if they are
 // not both members.
 func (w *fuzzWorld) insider(g *fuzzGroup) *insider {
-	i := &insider{w: w, s: w.s, cs: w.suite}
+	i := &insider{w: w, s: w.s, realm: g.realm, cs: g.realm.suite}
 	for _, m := range g.active() {
 		if m.mallory() {
 			i.in = m
@@ -55,8 +56,17 @@ func (w *fuzzWorld) insider(g *fuzzGroup) *insider {
 
 // attackFromInside has mallory do something.
 func (w *fuzzWorld) attackFromInside() {
-	i := w.insider(fuzzPick(w.s, w.groups))
+	g := fuzzPick(w.s, w.all)
+	if g.closed != nil {
+		w.attackClosed(g, w.s.n(sounds))
+		return
+	}
+	i := w.insider(g)
 	if i == nil {
+		return
+	}
+	if w.s.chance(6) {
+		i.found(fuzzPick(w.s, successorAttacks))
 		return
 	}
 	switch w.s.n(8) {
@@ -88,14 +98,13 @@ func (i *insider) attack(a insiderAttack) {
 	i.w.deliver(i.victim, msg, "insider: "+a.name)
 }
 
-const sounds = 7
+const sounds = 9
 
-// sound makes what is right by the same hands: it must be accepted, or the attacks
-// would fail for another reason than their own. A copy of the victim gets it.
-func (i *insider) sound(which int) {
+// soundMessage makes what is right by the same hands; nil if there is no place for it.
+// next is what a Commit leads to.
+func (i *insider) soundMessage(which int) (name string, msg []byte, next *schedule.Secrets) {
 	c := fuzzCommit{insider: i}
-	name := fmt.Sprintf("sound commit %d", which)
-	var msg []byte
+	name = fmt.Sprintf("sound commit %d", which)
 	switch which {
 	case 1:
 		c.private = true
@@ -111,12 +120,17 @@ func (i *insider) sound(which int) {
 	case 5:
 		name = "sound message 5"
 		if i.in.generation(schedule.Application) > i.expected(schedule.Application)+schedule.MaxForward {
-			return // too many before it were lost
+			return name, nil, nil // too many before it were lost
 		}
 		msg = i.seal(i.sign(message.WireFormatPrivateMessage, message.ContentApplication, nil), fuzzSeal{padding: make([]byte, i.s.n(50))})
 	case 6:
 		name = "sound message 6"
 		msg = i.public(i.sign(message.WireFormatPublicMessage, message.ContentProposal, nil))
+	case 7:
+		c.private, c.proposals = i.s.chance(2), i.values(i.w.reInit(i.in.group))
+	case 8:
+		epoch := i.e.context.Epoch - uint64(i.s.n(int(min(i.e.context.Epoch, 2))+1))
+		c.proposals, c.noPath = i.values(i.resumption(schedule.UsageApplication, i.in.group, epoch)), i.s.chance(2)
 	}
 	if msg == nil {
 		var err error
@@ -124,12 +138,22 @@ func (i *insider) sound(which int) {
 			i.w.t.Fatal(err)
 		}
 	}
+	return name, msg, c.next
+}
+
+// sound has a copy of the victim accept what is right: or the attacks would fail for
+// another reason than their own.
+func (i *insider) sound(which int) {
+	name, msg, next := i.soundMessage(which)
+	if msg == nil {
+		return
+	}
 	i.w.made[name]++
 	state := i.victim.load()
 	if _, err := state.Process(msg); err != nil {
 		i.w.t.Fatalf("%s: %s refuses it: %v", name, i.victim, err)
 	}
-	if c.next != nil && !bytes.Equal(state.EpochAuthenticator(), c.next.EpochAuthenticator) {
+	if next != nil && !bytes.Equal(state.EpochAuthenticator(), next.EpochAuthenticator) {
 		i.w.t.Fatalf("%s: %s comes to another epoch", name, i.victim)
 	}
 }
@@ -147,6 +171,12 @@ func (i *insider) psk(id string) *message.PreSharedKey {
 	p := &message.PreSharedKey{PSK: schedule.PreSharedKeyID{Type: schedule.ExternalPSK, ID: []byte(id)}}
 	i.must(p.PSK.FreshNonce(i.cs, i.w.rand))
 	return p
+}
+
+// resumption is a resumption PSK of an epoch of a group.
+func (i *insider) resumption(usage schedule.ResumptionUsage, g *fuzzGroup, epoch uint64) *message.PreSharedKey {
+	return &message.PreSharedKey{PSK: schedule.PreSharedKeyID{Type: schedule.ResumptionPSK, Usage: usage,
+		GroupID: g.id, Epoch: epoch, Nonce: i.random(i.cs.HashSize())}}
 }
 
 func (i *insider) must(err error) {
@@ -178,7 +208,7 @@ func (i *insider) stranger() suite.Signer {
 // freshKeyPackage is one of erin's, who is in no group. change is made before the
 // signatures.
 func (i *insider) freshKeyPackage(change func(*message.KeyPackage)) *message.KeyPackage {
-	return i.keyPackageOf(i.w.erin, i.w.erin.cfg.Signer, change)
+	return i.keyPackageOf(i.realm.erin, i.realm.erin.cfg.Signer, change)
 }
 
 func (i *insider) keyPackageOf(c *peer, signer suite.Signer, change func(*message.KeyPackage)) *message.KeyPackage {

@@ -40,8 +40,8 @@ type inviteAttack struct {
 
 // invite has erin refuse an invitation, or accept one without a fault.
 func (i *insider) invite(a inviteAttack) {
-	i.w.keyPackage(i.w.erin)
-	v := &fuzzInvite{insider: i, kp: i.w.erin.kp}
+	i.w.keyPackage(i.realm.erin)
+	v := &fuzzInvite{insider: i, kp: i.realm.erin.kp}
 	sound := i.s.chance(8)
 	if !sound {
 		a.change(i, v)
@@ -63,10 +63,10 @@ func (i *insider) invite(a inviteAttack) {
 		name += " (external)"
 		received := new(message.GroupInfo)
 		if err = syntax.Unmarshal(syntax.Marshal(info), received); err == nil {
-			_, _, err = JoinExternal(i.w.erin.cfg, received, ExternalOptions{Leaf: i.w.erin.leaf()})
+			_, _, err = JoinExternal(i.realm.erin.cfg, received, ExternalOptions{Leaf: i.realm.erin.leaf()})
 		}
 	} else {
-		_, err = Join(i.w.erin.cfg, v.kp, welcome, JoinOptions{})
+		_, err = Join(i.realm.erin.cfg, v.kp, welcome, JoinOptions{})
 	}
 	i.w.made[name]++
 	switch {
@@ -144,8 +144,7 @@ func (v *fuzzInvite) make() (*message.GroupInfo, *message.Welcome) {
 	for _, p := range v.psks {
 		group.PSKs = append(group.PSKs, p.ID)
 	}
-	psk, err := schedule.PSKSecret(s, v.psks)
-	v.must(err)
+	psk := fuzzPSKSecret(s, v.psks)
 	secrets := schedule.FromJoiner(s, group.JoinerSecret, psk, &context)
 	info := &message.GroupInfo{GroupContext: context, Signer: v.in.Me(), ConfirmationTag: secrets.ConfirmationTag(context.ConfirmedTranscriptHash)}
 	if v.tag != nil {
@@ -228,15 +227,22 @@ var inviteAttacks = []inviteAttack{
 		v.secrets = func(g *message.GroupSecrets) { g.PathSecret = []byte{1} }
 	}},
 	{"psk that nobody has", true, func(i *insider, v *fuzzInvite) {
-		v.psks = []schedule.PSK{{ID: i.psk("none").PSK, Secret: make([]byte, 32)}}
+		v.psks = []schedule.PSK{{ID: i.psk("none").PSK, Secret: make([]byte, i.s.n(2)*i.cs.HashSize())}}
+	}},
+	{"psk with a short nonce", true, func(i *insider, v *fuzzInvite) {
+		p := schedule.PSK{ID: i.psk("psk").PSK, Secret: i.realm.psks["psk"]}
+		p.ID.Nonce = p.ID.Nonce[1:]
+		v.psks = []schedule.PSK{p}
 	}},
 	{"psk twice", true, func(i *insider, v *fuzzInvite) {
-		p := schedule.PSK{ID: i.psk("psk").PSK, Secret: i.w.psks["psk"]}
+		p := schedule.PSK{ID: i.psk("psk").PSK, Secret: i.realm.psks["psk"]}
 		v.psks = []schedule.PSK{p, p}
 	}},
-	{"branch of a group that erin is not in", true, func(i *insider, v *fuzzInvite) {
-		id := schedule.PreSharedKeyID{Type: schedule.ResumptionPSK, Usage: schedule.UsageBranch, GroupID: i.e.context.GroupID, Epoch: i.e.context.Epoch, Nonce: i.random(32)}
+	{"branch or reinit of a group that erin is not in", true, func(i *insider, v *fuzzInvite) {
+		id := i.resumption(schedule.ResumptionUsage(2+i.s.n(2)), i.in.group, i.e.context.Epoch).PSK
 		v.psks = []schedule.PSK{{ID: id, Secret: i.e.secrets.ResumptionPSK}}
+		// Its own resumption PSKs erin may well have, and be in no such group.
+		v.context = func(c *schedule.GroupContext) { c.Epoch = 1 }
 	}},
 	{"for another KeyPackage", true, func(i *insider, v *fuzzInvite) {
 		v.welcome = func(w *message.Welcome) { w.Secrets[0].NewMember = i.random(32) }
@@ -259,7 +265,7 @@ var inviteAttacks = []inviteAttack{
 		v.context = func(c *schedule.GroupContext) { c.TreeHash = i.random(32) }
 	}},
 	{"suite of the group", false, func(i *insider, v *fuzzInvite) {
-		v.context = func(c *schedule.GroupContext) { c.CipherSuite = suite.X25519_CHACHA20POLY1305_SHA256_Ed25519 }
+		v.context = func(c *schedule.GroupContext) { c.CipherSuite = otherSuite(i.cs.ID()) }
 	}},
 	{"another group's leaves", false, func(i *insider, v *fuzzInvite) {
 		v.context = func(c *schedule.GroupContext) { c.GroupID = []byte("x") }
@@ -314,24 +320,24 @@ var inviteAttacks = []inviteAttack{
 	{"leaf without the suite", false, onLeaf(true, func(i *insider, l *tree.LeafNode) { l.Capabilities.CipherSuites = nil })},
 	{"leaf of another identity", false, onLeaf(true, func(i *insider, l *tree.LeafNode) { l.Credential = tree.BasicCredential([]byte("bob")) })},
 	{"guest whom nobody knows", false, func(i *insider, v *fuzzInvite) {
-		v.before = i.guest(i.w.erin, i.stranger(), func(kp *message.KeyPackage) { kp.LeafNode.Credential = tree.BasicCredential([]byte("eve")) })
+		v.before = i.guest(i.realm.erin, i.stranger(), func(kp *message.KeyPackage) { kp.LeafNode.Credential = tree.BasicCredential([]byte("eve")) })
 	}},
 	{"guest who is a member", false, func(i *insider, v *fuzzInvite) { v.before = i.guest(i.in.peer, i.in.cfg.Signer, nil) }},
 	{"guest with a member's encryption key", false, func(i *insider, v *fuzzInvite) {
-		v.before = i.guest(i.w.frank, i.w.frank.cfg.Signer, func(kp *message.KeyPackage) {
+		v.before = i.guest(i.realm.frank, i.realm.frank.cfg.Signer, func(kp *message.KeyPackage) {
 			kp.LeafNode.EncryptionKey = i.e.tree.EncryptionKey(i.victim.Me().Node())
 		})
 	}},
 	{"guest whose time is over", false, func(i *insider, v *fuzzInvite) {
-		v.before = i.guest(i.w.frank, i.w.frank.cfg.Signer, func(kp *message.KeyPackage) {
+		v.before = i.guest(i.realm.frank, i.realm.frank.cfg.Signer, func(kp *message.KeyPackage) {
 			kp.LeafNode.Lifetime = tree.Lifetime{NotBefore: 1, NotAfter: 1000}
 		})
 	}},
 	{"guest with another credential type", false, func(i *insider, v *fuzzInvite) {
-		v.before = i.guest(i.w.frank, i.w.frank.cfg.Signer, func(kp *message.KeyPackage) { kp.LeafNode.Capabilities.Credentials = []tree.CredentialType{0x0a0a} })
+		v.before = i.guest(i.realm.frank, i.realm.frank.cfg.Signer, func(kp *message.KeyPackage) { kp.LeafNode.Capabilities.Credentials = []tree.CredentialType{0x0a0a} })
 	}},
 	{"guest signed for an update elsewhere", false, func(i *insider, v *fuzzInvite) {
-		v.before = i.guest(i.w.frank, i.w.frank.cfg.Signer, func(kp *message.KeyPackage) {
+		v.before = i.guest(i.realm.frank, i.realm.frank.cfg.Signer, func(kp *message.KeyPackage) {
 			// keyPackageOf signs it for leaf 0, where somebody else is.
 			kp.LeafNode.Source, kp.LeafNode.Lifetime = tree.SourceUpdate, tree.Lifetime{}
 		})

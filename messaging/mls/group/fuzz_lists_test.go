@@ -8,7 +8,6 @@ import (
 	"github.com/kith-kt/kith/messaging/mls/component"
 	"github.com/kith-kt/kith/messaging/mls/message"
 	"github.com/kith-kt/kith/messaging/mls/schedule"
-	"github.com/kith-kt/kith/messaging/mls/suite"
 	"github.com/kith-kt/kith/messaging/mls/syntax"
 	"github.com/kith-kt/kith/messaging/mls/tree"
 )
@@ -42,6 +41,30 @@ var listAttacks = []insiderAttack{
 	}),
 	list("reinit to an old version", func(i *insider) []message.Proposal {
 		return []message.Proposal{&message.ReInit{GroupID: []byte("next"), Version: 0, CipherSuite: i.cs.ID()}}
+	}),
+	list("reinit twice", func(i *insider) []message.Proposal {
+		p := i.w.reInit(i.in.group)
+		return []message.Proposal{p, p}
+	}),
+	list("reinit behind an add", func(i *insider) []message.Proposal {
+		return []message.Proposal{&message.Add{KeyPackage: i.freshKeyPackage(nil)}, i.w.reInit(i.in.group)}
+	}),
+	list("reinit with an extension twice", func(i *insider) []message.Proposal {
+		p := i.w.reInit(i.in.group)
+		q := tree.RequiredCapabilities{}
+		p.Extensions = tree.Extensions{q.Extension(), q.Extension()}
+		return []message.Proposal{p}
+	}),
+	twice("reinit with a reference", proposePSK, func(i *insider, _ Covered) Covered { return i.values(i.w.reInit(i.in.group))[0] }),
+	list("resumption psk of an epoch to come", func(i *insider) []message.Proposal {
+		return []message.Proposal{i.resumption(schedule.UsageApplication, i.in.group, i.e.context.Epoch+1+uint64(i.s.n(3)))}
+	}),
+	list("resumption psk of a group that nobody knows", func(i *insider) []message.Proposal {
+		return []message.Proposal{i.resumption(schedule.UsageApplication, &fuzzGroup{id: []byte("nowhere")}, 1)}
+	}),
+	list("resumption psk of a group, for what it is not for", func(i *insider) []message.Proposal {
+		g := fuzzPick(i.s, i.w.all)
+		return []message.Proposal{i.resumption(schedule.ResumptionUsage(2+i.s.n(2)), g, g.epoch)}
 	}),
 	flaw("external_init of a member", func(i *insider, c *fuzzCommit) {
 		p, init := i.externalInit()
@@ -131,7 +154,7 @@ var listAttacks = []insiderAttack{
 var addAttacks = []insiderAttack{
 	// "KeyPackage Validation" (10.1) and "Leaf Node Validation" (7.3).
 	list("add: stranger", func(i *insider) []message.Proposal {
-		return []message.Proposal{&message.Add{KeyPackage: i.keyPackageOf(i.w.erin, i.stranger(), nil)}}
+		return []message.Proposal{&message.Add{KeyPackage: i.keyPackageOf(i.realm.erin, i.stranger(), nil)}}
 	}),
 	list("add: one who says to be another", func(i *insider) []message.Proposal {
 		return []message.Proposal{&message.Add{KeyPackage: i.freshKeyPackage(func(kp *message.KeyPackage) {
@@ -149,7 +172,7 @@ var addAttacks = []insiderAttack{
 		leaf.Signature = bytes.Clone(leaf.Signature)
 		leaf.Signature[5] ^= 1
 		kp.LeafNode = &leaf
-		i.must(kp.Sign(i.cs, i.w.erin.cfg.Signer))
+		i.must(kp.Sign(i.cs, i.realm.erin.cfg.Signer))
 		return []message.Proposal{&message.Add{KeyPackage: kp}}
 	}),
 	list("add: twice the same", func(i *insider) []message.Proposal {
@@ -172,7 +195,7 @@ var addAttacks = []insiderAttack{
 	add("init key is encryption key", func(i *insider, kp *message.KeyPackage) { kp.InitKey = kp.LeafNode.EncryptionKey }),
 	add("init key is no key", func(i *insider, kp *message.KeyPackage) { kp.InitKey = kp.InitKey[1:] }),
 	add("suite", func(i *insider, kp *message.KeyPackage) {
-		kp.CipherSuite = suite.X25519_CHACHA20POLY1305_SHA256_Ed25519
+		kp.CipherSuite = otherSuite(i.cs.ID())
 	}),
 	add("version", func(i *insider, kp *message.KeyPackage) { kp.Version = 2 }),
 	add("source", func(i *insider, kp *message.KeyPackage) { kp.LeafNode.Source = tree.SourceUpdate }),

@@ -24,6 +24,9 @@ type fuzzMember struct {
 	records  map[string][]byte
 }
 
+// over reports whether the member knows that its group was closed by a ReInit.
+func (m *fuzzMember) over() bool { return m.group.closed != nil && m.Epoch() == m.group.epoch }
+
 func (m *fuzzMember) mallory() bool { return m.peer.name == "mallory" }
 
 // summarize is everything that the members of an epoch must agree on.
@@ -136,7 +139,7 @@ func (m *fuzzMember) generation(kind schedule.Kind) uint32 {
 
 // consistent looks at a member that has entered an epoch.
 func (w *fuzzWorld) consistent(m *fuzzMember) {
-	if err := m.current.private.Check(w.suite, m.Tree()); err != nil {
+	if err := m.current.private.Check(m.Suite(), m.Tree()); err != nil {
 		w.t.Fatalf("%s: private keys: %v", m, err)
 	}
 	if string(m.Member(m.Me()).Credential.Identity) != m.peer.name {

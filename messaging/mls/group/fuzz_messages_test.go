@@ -56,6 +56,22 @@ func (i *insider) recent(accept func(x *fuzzSent) bool) *fuzzSent {
 	return fuzzPick(i.s, found)
 }
 
+// abroad picks an honest message of another group whose content mallory has.
+func (i *insider) abroad() *fuzzSent {
+	var found []*fuzzSent
+	for _, g := range i.w.all {
+		for _, x := range g.wire {
+			if g != i.in.group && g.realm == i.realm && x.content != nil && x.by != nil && x.by != i.in {
+				found = append(found, x)
+			}
+		}
+	}
+	if len(found) == 0 {
+		return nil
+	}
+	return fuzzPick(i.s, found)
+}
+
 var messageAttacks = []insiderAttack{
 	// "Content Encryption" (6.3.1), "Sender Data Encryption" (6.3.2).
 	said("padding", message.ContentApplication, func(i *insider, c *message.FramedContent, o *fuzzSeal) {
@@ -178,7 +194,7 @@ var messageAttacks = []insiderAttack{
 		if !i.in.group.open {
 			return nil, errNotNow
 		}
-		c := fuzzCommit{insider: i, content: func(f *message.FramedContent) { f.Sender = message.External(0) }, by: i.w.server}
+		c := fuzzCommit{insider: i, content: func(f *message.FramedContent) { f.Sender = message.External(0) }, by: i.realm.server}
 		return c.make()
 	}},
 	{"external sender's proposal of what it may not", func(i *insider) ([]byte, error) {
@@ -188,7 +204,7 @@ var messageAttacks = []insiderAttack{
 		a := i.sign(formatPublic, message.ContentProposal, func(c *message.FramedContent) {
 			c.Sender, c.Proposal = message.External(0), fuzzPick(i.s, []message.Proposal{i.update(nil), &message.SelfRemove{}})
 		})
-		i.resign(a, i.w.server)
+		i.resign(a, i.realm.server)
 		return i.public(a), nil
 	}},
 	{"external sender's proposal, signed by mallory", func(i *insider) ([]byte, error) {
@@ -273,6 +289,46 @@ var messageAttacks = []insiderAttack{
 		p.PSK.Nonce = nil
 		return p
 	}),
+	proposed("short nonce of a resumption psk", func(i *insider) message.Proposal {
+		p := i.resumption(schedule.UsageApplication, i.in.group, i.e.context.Epoch)
+		p.PSK.Nonce = p.PSK.Nonce[1:]
+		return p
+	}),
+	proposed("psk for a reinit or a branch", func(i *insider) message.Proposal {
+		g := fuzzPick(i.s, i.w.all)
+		return i.resumption(schedule.ResumptionUsage(2+i.s.n(2)), g, g.epoch)
+	}),
+	proposed("reinit with an extension twice", func(i *insider) message.Proposal {
+		p := i.w.reInit(i.in.group)
+		q := tree.RequiredCapabilities{}
+		p.Extensions = tree.Extensions{q.Extension(), q.Extension()}
+		return p
+	}),
+	{"content of another group", func(i *insider) ([]byte, error) {
+		// Mallory is in both, and so is who said it, with one signature key.
+		x := i.abroad()
+		if x == nil {
+			return nil, errNotNow
+		}
+		var leaf *tree.LeafIndex
+		for l, n := range i.in.Members() {
+			if l != i.victim.Me() && string(n.Credential.Identity) == x.by.peer.name {
+				leaf = &l
+			}
+		}
+		if leaf == nil {
+			return nil, errNotNow
+		}
+		a := *x.content
+		a.Content.Sender = message.Member(*leaf)
+		if i.s.n(4) > 0 {
+			a.Content.GroupID, a.Content.Epoch = i.e.context.GroupID, i.e.context.Epoch
+		}
+		if x.private {
+			return i.seal(&a, fuzzSeal{leaf: leaf}), nil
+		}
+		return i.public(&a), nil
+	}},
 	proposed("old version", func(i *insider) message.Proposal { return &message.ReInit{CipherSuite: i.cs.ID()} }),
 	proposed("ephemeral data of nobody", func(i *insider) message.Proposal { return &message.AppEphemeral{Component: 0x9000, Data: []byte{0}} }),
 	proposed("malformed app_ack", func(i *insider) message.Proposal {
@@ -285,7 +341,7 @@ var messageAttacks = []insiderAttack{
 		return i.context(strangerSender(i))
 	}),
 	proposed("add of a stranger", func(i *insider) message.Proposal {
-		return &message.Add{KeyPackage: i.keyPackageOf(i.w.erin, i.stranger(), nil)}
+		return &message.Add{KeyPackage: i.keyPackageOf(i.realm.erin, i.stranger(), nil)}
 	}),
 	proposed("add with a wrong signature", func(i *insider) message.Proposal {
 		kp := i.freshKeyPackage(nil)

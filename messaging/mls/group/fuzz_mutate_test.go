@@ -196,7 +196,7 @@ func (w *fuzzWorld) changePath(p *treekem.UpdatePath) {
 // attackOnTheWay delivers something of the wire otherwise than it was sent.
 func (w *fuzzWorld) attackOnTheWay() {
 	s := w.s
-	g := fuzzPick(s, w.groups)
+	g := fuzzPick(s, w.all)
 	if len(g.wire) == 0 {
 		return
 	}
@@ -223,9 +223,11 @@ func (w *fuzzWorld) attackOnTheWay() {
 			w.deliver(m, fuzzPick(s, recent).bytes, "replayed or reordered")
 		}
 	case 6:
-		wrong := fuzzPick(s, w.groups[1-slices.Index(w.groups, g)].members)
-		if !wrong.lost {
-			w.deliver(wrong, x.bytes, "another group")
+		// Parent and branch, old group and successor, or two without a common past.
+		if h := fuzzPick(s, w.all); h != g {
+			if wrong := fuzzPick(s, h.members); !wrong.lost {
+				w.deliver(wrong, x.bytes, "another group")
+			}
 		}
 	case 7:
 		w.outOfPlace(m, x)
@@ -255,6 +257,9 @@ func (w *fuzzWorld) attackGroupInfo() {
 	g := fuzzPick(w.s, w.groups)
 	all := g.current()
 	m := fuzzPick(w.s, all)
+	if m.over() {
+		return
+	}
 	info, err := m.GroupInfo(GroupInfoOptions{ExternalPub: true})
 	if err != nil {
 		w.t.Fatal(err)
@@ -268,7 +273,7 @@ func (w *fuzzWorld) attackGroupInfo() {
 	if syntax.Unmarshal(changed, into) != nil {
 		return
 	}
-	c := fuzzPick(w.s, w.clients)
+	c := fuzzPick(w.s, g.realm.clients)
 	w.made["changed GroupInfo"]++
 	if _, _, err := JoinExternal(c.cfg, into, ExternalOptions{Leaf: c.leaf()}); err == nil {
 		w.t.Fatalf("%s joins by a changed GroupInfo", c.name)

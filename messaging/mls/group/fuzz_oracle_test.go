@@ -9,6 +9,7 @@ import (
 
 	"github.com/kith-kt/kith/messaging/mls/message"
 	"github.com/kith-kt/kith/messaging/mls/schedule"
+	"github.com/kith-kt/kith/messaging/mls/syntax"
 	"github.com/kith-kt/kith/messaging/mls/tree"
 )
 
@@ -28,6 +29,8 @@ func (m *fuzzMember) expects(x *fuzzSent) (take bool, why error) {
 		}
 	case m.Removed():
 		return false, ErrRemoved
+	case m.over():
+		return false, ErrReinitialized
 	case x.epoch < m.Epoch():
 		return false, ErrPast
 	}
@@ -107,7 +110,7 @@ func (w *fuzzWorld) deliver(m *fuzzMember, msg []byte, how string) bool {
 	}
 	m.save()
 	before, old, waiting := m.fingerprint(), m.current, len(m.Waiting())
-	w.asked[m.peer.name] = nil
+	m.forgetAsked()
 	if p := w.policy[m.peer.name]; p != nil {
 		*p = fuzzPolicy{}
 	}
@@ -116,6 +119,9 @@ func (w *fuzzWorld) deliver(m *fuzzMember, msg []byte, how string) bool {
 	event, err := m.Process(input)
 	if took := time.Since(begin); took > longest {
 		w.t.Fatalf("%s: %s takes %v", name, m, took)
+	}
+	if n := m.peer.w.batches[m.peer.name]; n > 1 {
+		w.t.Fatalf("%s: %s asks %d times who somebody is", name, m, n)
 	}
 	if !bytes.Equal(input, msg) {
 		w.t.Fatalf("%s: %s has changed the message", name, m)
@@ -160,7 +166,7 @@ func (w *fuzzWorld) deliver(m *fuzzMember, msg []byte, how string) bool {
 			m.current != old || len(m.Waiting()) != waiting+1 {
 			w.t.Fatalf("%s: %s takes %+v", name, m, e)
 		}
-		w.wereAsked(m, name, w.brought(m, e))
+		w.wereAsked(m, name, w.brought(m, e, false))
 	case *Committed:
 		w.committed(m, x, old, e, name)
 	}
@@ -179,7 +185,7 @@ func (w *fuzzWorld) committed(m *fuzzMember, x *fuzzSent, old *epoch, e *Committ
 	}
 	if x.kind != message.ContentCommit || e.Committer != x.sender || !bytes.Equal(e.AAD, x.aad) || e.Epoch != x.epoch+1 ||
 		e.Own || e.Removed != removed || m.Removed() != removed || !slices.EqualFunc(refs, x.refs, bytes.Equal) ||
-		!slices.Equal(e.RemovedLeaves, x.removes) {
+		!slices.Equal(e.RemovedLeaves, x.removes) || !sameReInit(e.ReInit, x.reinit) || !removed && !sameReInit(m.ReInit(), x.reinit) {
 		w.t.Fatalf("%s: %s follows %+v", name, m, e)
 	}
 	if removed {
@@ -192,45 +198,75 @@ func (w *fuzzWorld) committed(m *fuzzMember, x *fuzzSent, old *epoch, e *Committ
 		w.t.Fatalf("%s: %s has come to another epoch than the others", name, m)
 	}
 	w.consistent(m)
-	var new []Candidate
-	for i, leaf := range m.Members() {
+	w.wereAsked(m, name, w.enteredBy(old, m.current, e))
+}
+
+// enteredBy is whom a Commit brings in, all at once: our own leaf too.
+func (w *fuzzWorld) enteredBy(old, next *epoch, e *Committed) []Candidate {
+	var all []Candidate
+	for i, leaf := range next.tree.Members() {
 		before := old.tree.Leaf(i)
-		if i == m.Me() || before != nil && before.Equal(leaf) {
+		if before != nil && before.Equal(leaf) {
 			continue
 		}
-		c := candidate(0, i, leaf, nil)
-		if slices.Contains(e.Updated, i) {
-			c.Replaces = before
-		} else if e.External && len(e.RemovedLeaves) == 1 && e.Added[len(e.Added)-1] == i {
-			c.Replaces = old.tree.Leaf(e.RemovedLeaves[0])
+		c := candidate(InAdd, i, leaf, nil)
+		if e.Own {
+			c.Entry = InKeyPackage
 		}
-		new = append(new, c)
+		committer, _ := e.Committer.Leaf()
+		switch {
+		case e.External && e.Added[len(e.Added)-1] == i:
+			c.Entry = InExternalCommit
+			if len(e.RemovedLeaves) == 1 {
+				c.Replaces = old.tree.Leaf(e.RemovedLeaves[0])
+			}
+		case slices.Contains(e.Updated, i):
+			c.Entry, c.Replaces = InUpdate, before
+			if i == committer && !e.External {
+				c.Entry = InCommit
+			}
+		}
+		all = append(all, c)
 	}
-	w.wereAsked(m, name, new)
+	return all
+}
+
+func sameReInit(a, b *message.ReInit) bool {
+	return (a == nil) == (b == nil) && (a == nil || bytes.Equal(syntax.Marshal(a), syntax.Marshal(b)))
 }
 
 // brought is whom a proposal brings in.
-func (w *fuzzWorld) brought(m *fuzzMember, p *Proposed) []Candidate {
+func (w *fuzzWorld) brought(m *fuzzMember, p *Proposed, own bool) []Candidate {
 	switch q := p.Proposal.(type) {
 	case *message.Add:
-		return []Candidate{candidate(0, 0, q.KeyPackage.LeafNode, nil)}
+		entry := InAdd
+		if own {
+			entry = InKeyPackage
+		}
+		return []Candidate{candidate(entry, 0, q.KeyPackage.LeafNode, nil)}
 	case *message.Update:
 		i, _ := p.Sender.Leaf()
-		return []Candidate{candidate(0, i, q.LeafNode, m.Member(i))}
+		return []Candidate{candidate(InUpdate, i, q.LeafNode, m.Member(i))}
 	}
 	return nil
 }
 
-// wereAsked fails unless m's Authenticator was asked, since the last delivery, about
+// forgetAsked begins a new time for wereAsked.
+func (m *fuzzMember) forgetAsked() {
+	m.peer.w.asked[m.peer.name], m.peer.w.batches[m.peer.name] = nil, 0
+}
+
+// wereAsked fails unless m's Authenticator was asked, once since forgetAsked, about
 // each of a list: nobody gets into a member's tree in another way.
 func (w *fuzzWorld) wereAsked(m *fuzzMember, name string, want []Candidate) {
+	asked := m.peer.w.asked[m.peer.name]
 	for _, c := range want {
-		if !slices.ContainsFunc(w.asked[m.peer.name], func(a Candidate) bool {
-			return a.Leaf != nil && a.Leaf.Equal(c.Leaf) && a.Index == c.Index && a.Credential.Equal(&c.Leaf.Credential) &&
+		if !slices.ContainsFunc(asked, func(a Candidate) bool {
+			return a.Leaf != nil && a.Entry == c.Entry && a.Suite == m.Suite().ID() && a.Leaf.Equal(c.Leaf) && a.Index == c.Index && a.Credential.Equal(&c.Leaf.Credential) &&
 				bytes.Equal(a.SignatureKey, c.Leaf.SignatureKey) && (a.Replaces == nil) == (c.Replaces == nil) &&
 				(a.Replaces == nil || a.Replaces.Equal(c.Replaces))
 		}) {
-			w.t.Fatalf("%s: %s did not ask about leaf %d (%s)", name, m, c.Index, c.Leaf.Credential.Identity)
+			w.t.Fatalf("%s: %s did not ask about leaf %d (%s, by %v)", name, m, c.Index, c.Leaf.Credential.Identity, c.Entry)
 		}
 	}
 }
@@ -246,6 +282,11 @@ func (w *fuzzWorld) catchUp(m *fuzzMember) {
 
 // end brings everybody together: whatever has been done, nothing honest is lost.
 func (w *fuzzWorld) end() {
+	for _, g := range slices.Clone(w.groups) {
+		if g.closed != nil {
+			w.reinitialize(g)
+		}
+	}
 	for _, g := range w.groups {
 		for _, m := range g.active() {
 			w.catchUp(m)
@@ -259,7 +300,7 @@ func (w *fuzzWorld) end() {
 		if len(members) == 0 {
 			w.t.Fatalf("%s has died out", g.id)
 		}
-		w.commit(members[0], CommitOptions{})
+		w.commit(members[0], CommitOptions{}) // which may close the group
 		for _, m := range members {
 			w.catchUp(m)
 		}

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/kith-kt/kith/messaging/mls/message"
+	"github.com/kith-kt/kith/messaging/mls/schedule"
 	"github.com/kith-kt/kith/messaging/mls/tree"
 	"github.com/kith-kt/kith/messaging/mls/treekem"
 )
@@ -100,7 +101,7 @@ var pathAttacks = []insiderAttack{
 	}),
 	flaw("leaf with a key that nobody knows", func(i *insider, c *fuzzCommit) { c.signer = i.stranger() }),
 	flaw("leaf of another, with its key", func(i *insider, c *fuzzCommit) {
-		c.signer = i.w.erin.cfg.Signer
+		c.signer = i.realm.erin.cfg.Signer
 		c.leaf = func(l *tree.LeafNode) { l.Credential = tree.BasicCredential([]byte("erin")) }
 	}),
 	flaw("leaf without the suite", func(i *insider, c *fuzzCommit) {
@@ -171,11 +172,18 @@ var joinerAttacks = []insiderAttack{
 		c.external = true
 		c.proposals = i.values(&message.Remove{Removed: i.in.Me()}, &message.GroupContextExtensions{Extensions: i.e.context.Extensions})
 	}),
+	flaw("external commit with a reinit", func(i *insider, c *fuzzCommit) {
+		c.external, c.proposals = true, i.values(&message.Remove{Removed: i.in.Me()}, i.w.reInit(i.in.group))
+	}),
+	flaw("external commit with a psk for a branch", func(i *insider, c *fuzzCommit) {
+		c.external = true
+		c.proposals = i.values(&message.Remove{Removed: i.in.Me()}, i.resumption(schedule.UsageBranch, i.in.group, i.e.context.Epoch))
+	}),
 	flaw("external commit by a member who stays", func(i *insider, c *fuzzCommit) { c.external = true }),
 	flaw("external commit by a stranger", func(i *insider, c *fuzzCommit) { c.external, c.signer = true, i.stranger() }),
 	flaw("external commit that throws out another", func(i *insider, c *fuzzCommit) {
 		third, _ := i.third()
-		c.external, c.signer, c.proposals = true, i.w.erin.cfg.Signer, i.values(&message.Remove{Removed: third})
+		c.external, c.signer, c.proposals = true, i.realm.erin.cfg.Signer, i.values(&message.Remove{Removed: third})
 		c.leaf = func(l *tree.LeafNode) { l.Credential = tree.BasicCredential([]byte("erin")) }
 	}),
 	flaw("external commit, key schedule of another", func(i *insider, c *fuzzCommit) {

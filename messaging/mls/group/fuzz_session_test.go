@@ -13,7 +13,11 @@ import (
 // fuzzSession plays a script.
 func fuzzSession(t *testing.T, data []byte) *fuzzWorld {
 	w := newFuzzWorld(t, data)
-	for steps := 0; !w.s.done() && steps < 60; steps++ {
+	most := 60
+	if fuzzSlow(w.groups[0].realm.suite.ID()) {
+		most = 12
+	}
+	for steps := 0; !w.s.done() && steps < most; steps++ {
 		w.step()
 	}
 	w.end()
@@ -24,8 +28,12 @@ func fuzzSession(t *testing.T, data []byte) *fuzzWorld {
 func (w *fuzzWorld) step() {
 	s := w.s
 	g := fuzzPick(s, w.groups)
+	if g.closed != nil && s.chance(3) {
+		w.reinitialize(g)
+		return
+	}
 	m := fuzzPick(s, g.active())
-	switch s.n(32) {
+	switch s.n(33) {
 	case 0, 1, 2:
 		w.say(m)
 	case 3, 4:
@@ -39,7 +47,7 @@ func (w *fuzzWorld) step() {
 			w.commit(m, CommitOptions{ByValue: []message.Proposal{p}, Public: s.chance(2)})
 		}
 	case 7:
-		w.joinExternal(m, fuzzPick(s, w.clients))
+		w.joinExternal(m, fuzzPick(s, g.realm.clients))
 	case 8, 9:
 		w.catchUp(m)
 	case 10:
@@ -52,6 +60,8 @@ func (w *fuzzWorld) step() {
 		}
 	case 12:
 		w.late(m, fuzzPick(s, g.active()), gaps[s.n(len(gaps)*2)%len(gaps)*s.n(2)])
+	case 32:
+		w.branch(m)
 	case 13:
 		switch s.n(12) {
 		case 0:
@@ -96,15 +106,18 @@ func TestSessionMutations(t *testing.T) {
 // as it has a place there, and all of it somewhere.
 func TestEveryAttack(t *testing.T) {
 	made := map[string]int{}
-	for seed := range uint64(6) {
-		w := newFuzzWorld(t, mlstest.Bytes(seed, 60))
+	for seed, suite := range []byte{0, 0, 0, 36, 52} { // of fuzzSuite
+		seed := uint64(seed)
+		script := mlstest.Bytes(seed, 60)
+		script[0] = 4*suite + byte(seed%2)
+		w := newFuzzWorld(t, script)
 		for range 12 {
 			w.step()
 		}
 		w.end() // somebody commits, and everybody speaks
 		w.end()
 		w.s.rest = mlstest.Bytes(100+seed, 1<<14)
-		for _, g := range w.groups {
+		for _, g := range w.groups[:2] {
 			for n := range sounds {
 				if i := w.insider(g); i != nil {
 					i.sound(n)
@@ -124,20 +137,47 @@ func TestEveryAttack(t *testing.T) {
 					}
 				}
 			}
+			for _, a := range successorAttacks {
+				for range 2 {
+					if i := w.insider(g); i != nil && g.closed == nil {
+						i.found(a)
+					}
+				}
+			}
 		}
-		for _, g := range w.groups {
+		for _, g := range slices.Clone(w.groups) {
 			w.old(g)
 			w.removed(g)
 			for _, gap := range gaps {
 				w.late(fuzzPick(w.s, g.active()), fuzzPick(w.s, g.active()), gap)
 			}
+			w.branch(fuzzPick(w.s, g.active()))
+		}
+		for _, g := range slices.Clone(w.groups) {
+			for _, m := range g.active() {
+				w.catchUp(m)
+			}
+			w.commit(fuzzPick(w.s, g.current()), CommitOptions{ByValue: []message.Proposal{w.reInit(g)}})
+			if g.closed != nil && w.s.chance(3) { // most have not heard of it
+				w.reinitialize(g)
+			}
+			for n := range 2 * sounds {
+				if g.closed != nil {
+					w.attackClosed(g, n/2)
+				}
+			}
 		}
 		w.end()
+		for range 40 {
+			w.attackOnTheWay()
+		}
 		for name, n := range w.made {
 			made[name] += n
 		}
 	}
-	for _, name := range []string{"late", "late by epochs", "to one who was removed"} {
+	for _, name := range []string{"late", "late by epochs", "to one who was removed", "branch", "reinitialization", "reinitialization in another suite",
+		"successor before the reinit", "welcome of what continues another group", "welcome of what continues a group, as a plain one",
+		"welcome with another group's state", "sound branch: ", "sound reinit: "} {
 		if made[name] == 0 {
 			t.Errorf("never done: %s", name)
 		}
@@ -145,6 +185,16 @@ func TestEveryAttack(t *testing.T) {
 	for n := range sounds {
 		if made[fmt.Sprintf("sound commit %d", n)]+made[fmt.Sprintf("sound message %d", n)] == 0 {
 			t.Errorf("sound message %d was never made", n)
+		}
+	}
+	for n := range sounds {
+		if made[fmt.Sprintf("closed: sound commit %d", n)]+made[fmt.Sprintf("closed: sound message %d", n)] == 0 {
+			t.Errorf("sound message %d was never made for a closed group", n)
+		}
+	}
+	for _, a := range successorAttacks {
+		if a.reinit && made["reinit: "+a.name] == 0 || a.branch && made["branch: "+a.name] == 0 {
+			t.Errorf("never made: group with %s", a.name)
 		}
 	}
 	for _, a := range slices.Concat(commitAttacks, messageAttacks) {

@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"fmt"
+	"io"
 	"slices"
 	"testing"
 	"testing/cryptotest"
 
 	"github.com/kith-kt/kith/messaging/mls/message"
+	"github.com/kith-kt/kith/messaging/mls/mlstest"
 	"github.com/kith-kt/kith/messaging/mls/suite"
 	"github.com/kith-kt/kith/messaging/mls/tree"
 )
@@ -35,20 +37,20 @@ func (s *fuzzScript) chance(of int) bool { return s.n(of) == 0 }
 
 func fuzzPick[T any](s *fuzzScript, from []T) T { return from[s.n(len(from))] }
 
-// fuzzWorld is two groups of the same clients, whose messages an adversary delivers.
+// fuzzWorld is groups of the same clients, whose messages an adversary delivers: two
+// to begin with, to which branches come, and which others may continue after a ReInit.
 // One of the clients, mallory, does with her keys what she likes; all others are
 // honest. The Delivery Service is honest in one thing, without which members of
 // every group disagree (RFC 9420, 14): no two members get two different Commits of
 // an epoch.
 type fuzzWorld struct {
-	*world
 	t       *testing.T
 	s       *fuzzScript
-	clients []*peer
-	erin    *peer // in no group, and so is frank
-	frank   *peer
-	server  suite.Signer // an external sender of the group that is open
-	groups  []*fuzzGroup
+	seed    uint64
+	rand    io.Reader
+	realms  map[suite.ID]*fuzzRealm
+	groups  []*fuzzGroup // that go on
+	all     []*fuzzGroup // and those that others continue
 	byBytes map[string]*fuzzSent
 	made    map[string]int // what was done, by name
 	sends   int
@@ -60,6 +62,7 @@ type fuzzWorld struct {
 // fuzzGroup is a group as nobody in it knows it: completely.
 type fuzzGroup struct {
 	id       []byte
+	realm    *fuzzRealm
 	members  []*fuzzMember // also those who were removed
 	open     bool          // it has an external sender
 	epoch    uint64        // the newest
@@ -67,6 +70,8 @@ type fuzzGroup struct {
 	summary  map[uint64][sha256.Size]byte
 	oldKeys  []fuzzOldKeys // what mallory keeps of epochs that are over
 	welcomes [][]byte
+	closed   *message.ReInit // that led to the newest epoch
+	from     *fuzzGroup      // that it continues, or is a branch of
 }
 
 type fuzzOldKeys struct{ membership, senderData []byte }
@@ -86,7 +91,8 @@ type fuzzSent struct {
 	ref        []byte
 	refs       [][]byte // of a Commit
 	removes    []tree.LeafIndex
-	lost       bool // a Commit that lost its epoch to another
+	lost       bool            // a Commit that lost its epoch to another
+	reinit     *message.ReInit // of a Commit
 	content    *message.AuthenticatedContent
 }
 
@@ -95,42 +101,41 @@ func newFuzzWorld(t *testing.T, data []byte) *fuzzWorld {
 	seed := uint64(s.n(256))
 	cryptotest.SetGlobalRandom(t, seed)
 	w := &fuzzWorld{
-		world: newWorld(t, suite.X25519_AES128GCM_SHA256_Ed25519, seed),
-		t:     t, s: s, byBytes: map[string]*fuzzSent{}, made: map[string]int{},
+		t: t, s: s, seed: seed, rand: mlstest.Rand(seed), realms: map[suite.ID]*fuzzRealm{},
+		byBytes: map[string]*fuzzSent{}, made: map[string]int{},
 		kps: map[string]*KeyPackage{}, resume: map[string][]byte{}, policy: map[string]*fuzzPolicy{},
 	}
-	w.psks["psk"] = []byte("a key of the application")
-	w.clients = w.world.clients("alice mallory bob carol dave")
-	w.erin, w.frank = w.client("erin"), w.client("frank")
-	for _, c := range append(slices.Clone(w.clients), w.erin, w.frank) {
-		c.cfg.Resumption = func(groupID []byte, epoch uint64) ([]byte, error) {
-			return w.resume[fmt.Sprint(string(groupID), epoch)], nil
-		}
-		if seed%2 == 1 {
-			w.policy[c.name] = new(fuzzPolicy)
-			c.cfg.Policy = w.policy[c.name]
-		}
-	}
+	r := w.realm(fuzzSuite(int(seed / 4)))
 	for _, id := range []string{"the group", "the other"} {
-		g := &fuzzGroup{id: []byte(id), summary: map[uint64][sha256.Size]byte{}}
-		w.groups = append(w.groups, g)
-		alice := w.clients[0]
+		alice := r.clients[0]
 		var o CreateOptions
-		if len(w.groups) == 2 {
-			q := tree.RequiredCapabilities{Proposals: []tree.ProposalType{tree.ProposalSelfRemove}}
-			o.Extensions = tree.Extensions{q.Extension(), w.senders()}
-			g.open = true
+		if len(w.groups) == 1 {
+			o.Extensions = r.openGroup()
 		}
-		state, err := Create(alice.cfg, g.id, alice.leaf(), o)
+		r.asked[alice.name] = nil
+		state, err := Create(alice.cfg, []byte(id), alice.leaf(), o)
 		if err != nil {
 			t.Fatal(err)
 		}
-		m := w.enter(g, alice, state)
-		w.newest(m)
+		m := w.begin(r, alice, state)
+		w.wereAsked(m, "creation", []Candidate{candidate(InCreate, 0, m.current.leaf(), nil)})
 		n := 2 + w.s.n(3) // of 5 clients, one is outside or none
-		w.commit(m, CommitOptions{ByValue: w.adds(w.clients[1 : n+1]...)})
+		w.commit(m, CommitOptions{ByValue: w.adds(r.clients[1 : n+1]...)})
 	}
 	return w
+}
+
+// begin notes a group that somebody has founded, who is its first member.
+func (w *fuzzWorld) begin(r *fuzzRealm, c *peer, state *State) *fuzzMember {
+	g := &fuzzGroup{id: state.GroupID(), realm: r, summary: map[uint64][sha256.Size]byte{}}
+	_, g.open = state.Context().Extensions.Find(tree.ExtensionExternalSenders)
+	w.groups, w.all = append(w.groups, g), append(w.all, g)
+	m := w.enter(g, c, state)
+	if psk, ok := m.ResumptionPSK(0); ok { // of the epoch before its first Commit
+		w.resume[fmt.Sprint(string(g.id), 0)] = psk
+	}
+	w.newest(m)
+	return m
 }
 
 // newest notes what the members of the group's new epoch must agree on.
@@ -166,7 +171,7 @@ func (g *fuzzGroup) current() []*fuzzMember {
 // of returns a client's latest membership; nil if it has none or was removed.
 func (g *fuzzGroup) of(c *peer) *fuzzMember {
 	for _, m := range slices.Backward(g.members) {
-		if m.peer == c && !m.lost && !m.Removed() {
+		if m.peer.name == c.name && !m.lost && !m.Removed() {
 			return m
 		}
 	}
