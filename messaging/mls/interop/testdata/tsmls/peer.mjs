@@ -37,7 +37,7 @@ const own = async (c, q) => {
   const key = q.rekey ? await signatureKey(c.cs) : c.key;
   const leaf = await signLeafNode({
     leafNodeSource: 'update',
-    hpkePublicKey: await c.cs.hpke.exportPublicKey(pair.publicKey),
+    hpkePublicKey: q.stale ? before.hpkePublicKey : await c.cs.hpke.exportPublicKey(pair.publicKey),
     signaturePublicKey: key.publicKey,
     credential: q.identity === undefined && q.certificates === undefined ? before.credential : credentialOf(q),
     capabilities: before.capabilities,
