@@ -1,9 +1,7 @@
 package mls
 
 import (
-	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/kith-kt/kith/messaging/mls/syntax"
@@ -100,19 +98,14 @@ func (g *Group) recordsUnder(prefix string, others ...string) []Record {
 	return gone
 }
 
-// remove deletes the group, with a note of its last epoch. A note of a later one stays: an
-// external Commit can lead back to before the epoch that we once left the group in.
+// remove deletes the group, with a note of its last epoch.
 func (g *Group) remove(epoch uint64) error {
-	also := Batch{Write: slices.Clone(g.keep)}
-	note, seen, err := g.client.left(g.id)
-	switch {
-	case err != nil && !errors.Is(err, ErrCorrupt): // a damaged one lets nobody in
+	also, err := g.client.leaving(g.id, epoch)
+	if err != nil {
 		g.drop()
 		return err
-	case err == nil && (note == nil || note.epoch < epoch):
-		also.Expect = []Record{seen}
-		also.Write = append(also.Write, Record{leftKey(g.id), syntax.Marshal(&leftNote{epoch})})
 	}
+	also.Write = append(also.Write, g.keep...)
 	err = g.rec.remove(also)
 	g.drop()
 	return err

@@ -105,6 +105,15 @@ func (g *Group) joined(staged *Staged) (Event, error) {
 	if err := event.cover(staged); err != nil {
 		return nil, err
 	}
+	// The epoch that we lose may be later than the one that we come to, if the GroupInfo
+	// was an old one.
+	var also Batch
+	if g.state != nil && g.state.Epoch() >= staged.Epoch {
+		var err error
+		if also, err = g.client.leaving(g.id, g.state.Epoch()); err != nil {
+			return nil, err
+		}
+	}
 	known := g.rec.headSeen
 	g.drop()
 	rec, all, err := readRecords(g.client.cfg.Store, groupPrefix(g.id))
@@ -138,7 +147,7 @@ func (g *Group) joined(staged *Staged) (Event, error) {
 	if err := g.happened(event); err != nil {
 		return nil, err
 	}
-	also := Batch{Write: g.keep}
+	also.Write = append(also.Write, g.keep...)
 	g.keep = nil
 	if err := rec.apply(list, rec.restored && !heals, also); err != nil {
 		return nil, err

@@ -53,3 +53,21 @@ func (c *Client) left(id []byte) (*leftNote, Record, error) {
 	}
 	return n, stored, nil
 }
+
+// leaving returns what notes that we are not in an epoch of a group any more. A note of a
+// later epoch stays: an external Commit can lead to one before that.
+func (c *Client) leaving(id []byte, epoch uint64) (Batch, error) {
+	note, seen, err := c.left(id)
+	switch {
+	case errors.Is(err, ErrCorrupt): // it lets nobody in
+		return Batch{}, nil
+	case err != nil:
+		return Batch{}, err
+	case note != nil && note.epoch >= epoch:
+		return Batch{}, nil
+	}
+	return Batch{
+		Expect: []Record{seen},
+		Write:  []Record{{seen.Key, syntax.Marshal(&leftNote{epoch})}},
+	}, nil
+}

@@ -14,12 +14,15 @@ import (
 // was left only if the note of it is lost. An external Commit, on an old GroupInfo, into
 // an earlier epoch does not lose it.
 func TestOldGroupInfoAndOldWelcome(t *testing.T) {
+	forget := func(t *testing.T, alice *mls.Client, a, _ *mls.Group) {
+		t.Helper()
+		if err := alice.Forget(a.ID()); err != nil {
+			t.Fatal(err)
+		}
+	}
 	for name, leave := range map[string]func(t *testing.T, alice *mls.Client, a, b *mls.Group){
-		"forgotten": func(t *testing.T, alice *mls.Client, a, _ *mls.Group) {
-			if err := alice.Forget(a.ID()); err != nil {
-				t.Fatal(err)
-			}
-		},
+		"forgotten": forget,
+		"came back": forget,
 		"removed": func(t *testing.T, _ *mls.Client, a, b *mls.Group) {
 			removal := ok[*mls.Staged](t)(b.Remove(ok[mls.Member](t)(a.Me())))
 			ok[mls.Event](t)(a.Receive(removal.Message))
@@ -31,23 +34,32 @@ func TestOldGroupInfoAndOldWelcome(t *testing.T) {
 			bobsConfig := w.config("bob", bobs)
 			alice, bob := w.client("alice"), must(t)(mls.NewClient(bobsConfig))
 			b := ok[*mls.Group](t)(bob.Create([]byte("group"), nil))
+			// Alice is in the group, is removed, and is invited once more.
+			last := ok[[]byte](t)(alice.LastResort())
+			invite := func() (*mls.Group, []byte) {
+				ok[*mls.Staged](t)(b.Invite(last))
+				welcome := ok[mls.Event](t)(b.Confirm()).(*mls.Changed).Own.Welcome
+				return ok[*mls.Group](t)(alice.Join(welcome, nil)), welcome
+			}
+			a, _ := invite()
 			old, oldBob := ok[[]byte](t)(b.GroupInfo()), bobs.Clone()
-			ok[*mls.Staged](t)(b.Update(nil))
+			removal := ok[*mls.Staged](t)(b.Remove(ok[mls.Member](t)(a.Me())))
 			ok[mls.Event](t)(b.Confirm())
-			ok[*mls.Staged](t)(b.Invite(ok[[]byte](t)(alice.LastResort())))
-			welcome := ok[mls.Event](t)(b.Confirm()).(*mls.Changed).Own.Welcome
+			ok[mls.Event](t)(a.Receive(removal.Message))
+			a, welcome := invite()
 			o := newObserver(t)
 			o.learn(bobs, b.ID())
-			a := ok[*mls.Group](t)(alice.Join(welcome, nil))
 			o.sent(ok[[]byte](t)(a.Send([]byte("with the first key"), nil)))
-			if err := alice.Forget(a.ID()); err != nil {
-				t.Fatal(err)
+			if name != "came back" {
+				if err := alice.Forget(a.ID()); err != nil {
+					t.Fatal(err)
+				}
 			}
 
 			// The delivery service has kept everything, and Bob is on its side.
 			bobsConfig.Store = oldBob
 			again := ok[*mls.Group](t)(must(t)(mls.NewClient(bobsConfig)).Open(b.ID()))
-			a, staged, err := alice.JoinExternal(old, mls.ExternalOptions{})
+			a, staged, err := alice.JoinExternal(old, mls.ExternalOptions{Resync: true})
 			if err != nil {
 				t.Fatal(err)
 			}
