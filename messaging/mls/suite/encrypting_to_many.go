@@ -41,31 +41,42 @@ type encapsulator interface {
 
 // Sealer returns the Sealer of a label and a context, which is not kept.
 func (s *Suite) Sealer(label string, context []byte) *Sealer {
+	return s.sealer(encryptContext(label, context))
+}
+
+// sealer returns the Sealer of an info.
+func (s *Suite) sealer(info []byte) *Sealer {
 	kem := s.kem.(encapsulator)
 	kemID, kdfID, aeadID := kem.ids()
 	id := binary.BigEndian.AppendUint16([]byte("HPKE"), kemID)
 	id = binary.BigEndian.AppendUint16(binary.BigEndian.AppendUint16(id, kdfID), aeadID)
 	e := &Sealer{suite: s, kem: kem, id: id, context: []byte{0}} // mode_base
 	e.context = append(e.context, s.hash.labeledExtract(id, nil, "psk_id_hash", nil)...)
-	e.context = append(e.context, s.hash.labeledExtract(id, nil, "info_hash", encryptContext(label, context))...)
+	e.context = append(e.context, s.hash.labeledExtract(id, nil, "info_hash", info)...)
 	return e
 }
 
 // Seal encrypts plaintext to pub. It draws randomness from the system. The error is
 // ErrKey.
 func (e *Sealer) Seal(pub, plaintext []byte) (Ciphertext, error) {
-	hash, aead := e.suite.hash, e.suite.aead
-	shared, enc, err := e.kem.encapsulate(hash, pub)
+	shared, enc, err := e.kem.encapsulate(e.suite.hash, pub)
 	if err != nil {
 		return Ciphertext{}, err
 	}
-	secret := hash.labeledExtract(e.id, shared, "secret", nil)
-	key := hash.labeledExpand(e.id, secret, "key", e.context, aead.keySize())
-	nonce := hash.labeledExpand(e.id, secret, "base_nonce", e.context, nonceSize) // of message 0
 	defer clear(shared)
-	defer clear(secret)
+	key, nonce := e.schedule(shared)
 	defer clear(key)
-	return Ciphertext{KEMOutput: enc, Ciphertext: aead.open(key).Seal(nil, nonce, plaintext, nil)}, nil
+	return Ciphertext{KEMOutput: enc, Ciphertext: e.suite.aead.open(key).Seal(nil, nonce, plaintext, nil)}, nil
+}
+
+// schedule is the rest of KeySchedule: the key and the nonce of message 0, which is the
+// only one that is ever encrypted with them.
+func (e *Sealer) schedule(shared []byte) (key, nonce []byte) {
+	hash := e.suite.hash
+	secret := hash.labeledExtract(e.id, shared, "secret", nil)
+	defer clear(secret)
+	return hash.labeledExpand(e.id, secret, "key", e.context, e.suite.aead.keySize()),
+		hash.labeledExpand(e.id, secret, "base_nonce", e.context, nonceSize)
 }
 
 // labeledExtract and labeledExpand are those of RFC 9180, "Cryptographic
@@ -141,10 +152,15 @@ func (k *standardKEM) encapsulateDH(hash hashAlg, pub []byte) (shared, enc []byt
 		return nil, nil, err
 	}
 	defer clear(dh)
-	id := binary.BigEndian.AppendUint16([]byte("KEM"), k.kem.ID())
+	return extractAndExpand(hash, k.kem.ID(), dh, enc, pub), enc, nil
+}
+
+// extractAndExpand is ExtractAndExpand of RFC 9180 (4.1), with the kem_context of Encap.
+func extractAndExpand(hash hashAlg, kem uint16, dh, enc, pub []byte) []byte {
+	id := binary.BigEndian.AppendUint16([]byte("KEM"), kem)
 	prk := hash.labeledExtract(id, nil, "eae_prk", dh)
 	defer clear(prk)
-	return hash.labeledExpand(id, prk, "shared_secret", slices.Concat(enc, pub), hash.size()), enc, nil
+	return hash.labeledExpand(id, prk, "shared_secret", slices.Concat(enc, pub), hash.size())
 }
 
 // encapsulateHybrid is Encap of MLKEM768-X25519 (draft-irtf-cfrg-concrete-hybrid-kems;
@@ -165,11 +181,17 @@ func encapsulateHybrid(pub []byte) (shared, enc []byte, err error) {
 	ssPQ, ctPQ := pq.Encapsulate()
 	defer clear(ssT)
 	defer clear(ssPQ)
+	return combineHybrid(ssPQ, ssT, ctT, pubT), slices.Concat(ctPQ, ctT), nil
+}
+
+// combineHybrid is the combiner of X-Wing. The ciphertext of ML-KEM is not in it: it is
+// bound by that KEM's secret.
+func combineHybrid(ssPQ, ssT, ctT, pubT []byte) []byte {
 	h := sha3.New256()
 	for _, part := range [][]byte{ssPQ, ssT, ctT, pubT, []byte(`\.//^\`)} {
 		h.Write(part)
 	}
-	return h.Sum(nil), slices.Concat(ctPQ, ctT), nil
+	return h.Sum(nil)
 }
 
 func (k *x448KEM) ids() (kem, kdf, aead uint16) {

@@ -57,6 +57,9 @@ func (k *x448KEM) derive(ikm []byte) (priv, pub []byte, err error) {
 	info := binary.BigEndian.AppendUint16(nil, x448Size)
 	info = append(append(append(info, version...), id...), "sk"...)
 	priv = sha2_512.expand(prk, info, x448Size)
+	// SerializePrivateKey "MUST clamp its output" (7.1.2).
+	priv[0] &= 0xfc
+	priv[x448Size-1] |= 0x80
 	clear(labelledIKM)
 	clear(prk)
 
