@@ -9,6 +9,7 @@ import (
 // TestRemovedAndAdded: a client is removed and added again by one commit ("Proposal List
 // Validation", 12.2), by both; and comes back with the signature key that it had.
 func TestRemovedAndAdded(t *testing.T) {
+	t.Parallel()
 	p := start(t, "peer.mjs")
 	s, err := suite.Get(suite.X25519_AES128GCM_SHA256_Ed25519)
 	must(t, err)

@@ -10,6 +10,7 @@ import (
 // TestBranch: one of either kind branches a group of three of four members, with the
 // old group's suite and extensions ("Subgroup Branching", 11.3), and both groups go on.
 func TestBranch(t *testing.T) {
+	t.Parallel()
 	p := start(t, "peer.mjs")
 	for _, id := range []suite.ID{1, 2} {
 		for founder := range 2 {
@@ -38,6 +39,7 @@ func TestBranch(t *testing.T) {
 // TestBranchWithAStranger: "Each LeafNode in a new subgroup MUST match some LeafNode in
 // the original group" (11.3). ts-mls makes such a branch, and does not look; we refuse it.
 func TestBranchWithAStranger(t *testing.T) {
+	t.Parallel()
 	p := start(t, "peer.mjs")
 	s, err := suite.Get(suite.X25519_AES128GCM_SHA256_Ed25519)
 	must(t, err)

@@ -15,6 +15,7 @@ import (
 // for it: the proposal is refused, and so is a commit with it; nothing changes, and the
 // group goes on.
 func TestCustomProposal(t *testing.T) {
+	t.Parallel()
 	p := start(t, "peer.mjs")
 	s, err := suite.Get(suite.X25519_AES128GCM_SHA256_Ed25519)
 	must(t, err)
@@ -59,6 +60,7 @@ func TestCustomProposal(t *testing.T) {
 // its members do not say that they are. In a group with them we neither make such
 // proposals nor take them.
 func TestDraftProposals(t *testing.T) {
+	t.Parallel()
 	p := start(t, "peer.mjs")
 	s, err := suite.Get(suite.X25519_AES128GCM_SHA256_Ed25519)
 	must(t, err)

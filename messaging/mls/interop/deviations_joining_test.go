@@ -18,6 +18,7 @@ import (
 // same, and refuses trees in which one newcomer was followed by a second elsewhere. We
 // join.
 func TestUnmergedLeaves(t *testing.T) {
+	t.Parallel()
 	p := start(t, "peer.mjs")
 	s, err := suite.Get(suite.X25519_AES128GCM_SHA256_Ed25519)
 	must(t, err)
@@ -66,6 +67,7 @@ func TestUnmergedLeaves(t *testing.T) {
 // somebody who was in the group before ("Joining via Welcome Message", 12.4.3.1). ts-mls
 // takes any resumption PSK for that of a ReInit or a branch, and refuses it; we join.
 func TestRejoining(t *testing.T) {
+	t.Parallel()
 	p := start(t, "peer.mjs")
 	s, err := suite.Get(suite.X25519_AES128GCM_SHA256_Ed25519)
 	must(t, err)
@@ -96,6 +98,7 @@ func TestRejoining(t *testing.T) {
 // of a ReInit and a branch have no configuration to ask; joinGroup, with the state of
 // the old group, does ask. So do we, always.
 func TestSuccessorsWithoutAuthentication(t *testing.T) {
+	t.Parallel()
 	p := start(t, "peer.mjs")
 	s, err := suite.Get(suite.X25519_AES128GCM_SHA256_Ed25519)
 	must(t, err)

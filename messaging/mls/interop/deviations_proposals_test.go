@@ -17,6 +17,7 @@ import (
 // is named by its index there (12.1.8.1). ts-mls reads one sender, without the length
 // around it, and knows none of a group that keeps to the RFC.
 func TestExternalSendersAreAVector(t *testing.T) {
+	t.Parallel()
 	p := start(t, "peer.mjs")
 	s, err := suite.Get(suite.X25519_AES128GCM_SHA256_Ed25519)
 	must(t, err)
@@ -37,6 +38,7 @@ func TestExternalSendersAreAVector(t *testing.T) {
 // which has the new extensions ("Creating a Commit", 12.4.1). ts-mls makes such a commit
 // with the old ones, and neither we nor other members of ts-mls can follow it.
 func TestProvisionalContext(t *testing.T) {
+	t.Parallel()
 	p := start(t, "peer.mjs")
 	s, err := suite.Get(suite.X25519_AES128GCM_SHA256_Ed25519)
 	must(t, err)
@@ -56,6 +58,7 @@ func TestProvisionalContext(t *testing.T) {
 // TestNoExtensions: GroupContextExtensions replace those of the group (12.1.7), also by
 // none. ts-mls keeps the old ones then, and does not agree.
 func TestNoExtensions(t *testing.T) {
+	t.Parallel()
 	p := start(t, "peer.mjs")
 	s, err := suite.Get(suite.X25519_AES128GCM_SHA256_Ed25519)
 	must(t, err)
@@ -71,6 +74,7 @@ func TestNoExtensions(t *testing.T) {
 // "need not be listed" to be required (11.1). ts-mls looks for them in the capabilities,
 // where they must not be.
 func TestDefaultsRequired(t *testing.T) {
+	t.Parallel()
 	p := start(t, "peer.mjs")
 	s, err := suite.Get(suite.X25519_AES128GCM_SHA256_Ed25519)
 	must(t, err)
@@ -85,6 +89,7 @@ func TestDefaultsRequired(t *testing.T) {
 // TestUpdateWithTheOldKey: an Update has another encryption key than the leaf that it
 // replaces ("Update", 12.1.2). ts-mls does not look; we refuse it, and a commit with it.
 func TestUpdateWithTheOldKey(t *testing.T) {
+	t.Parallel()
 	p := start(t, "peer.mjs")
 	s, err := suite.Get(suite.X25519_AES128GCM_SHA256_Ed25519)
 	must(t, err)
@@ -106,6 +111,7 @@ func TestUpdateWithTheOldKey(t *testing.T) {
 // the first commit of the group that continues another (11.2, 11.3). ts-mls makes and
 // takes it; we refuse it.
 func TestPSKsOfSuccessors(t *testing.T) {
+	t.Parallel()
 	p := start(t, "peer.mjs")
 	s, err := suite.Get(suite.X25519_AES128GCM_SHA256_Ed25519)
 	must(t, err)
@@ -130,6 +136,7 @@ func TestPSKsOfSuccessors(t *testing.T) {
 // proposal stands alone in a commit ("Proposal List Validation", 12.2); both refuse to
 // make and to take others with it.
 func TestReInitTogether(t *testing.T) {
+	t.Parallel()
 	p := start(t, "peer.mjs")
 	s, err := suite.Get(suite.X25519_AES128GCM_SHA256_Ed25519)
 	must(t, err)

@@ -40,6 +40,7 @@ func knowing(t testing.TB, p *peer, s *suite.Suite) []member {
 // required_capabilities ("Required Capabilities", 11.1), and neither adds somebody who
 // does not support what the group then has.
 func TestGroupContextExtensions(t *testing.T) {
+	t.Parallel()
 	p := start(t, "peer.mjs")
 	s, err := suite.Get(suite.X25519_AES128GCM_SHA256_Ed25519)
 	must(t, err)

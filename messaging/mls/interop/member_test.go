@@ -59,6 +59,7 @@ type change struct {
 	custom       *message.Unknown
 	public       bool // signed, not encrypted
 	treeInside   bool // the Welcome brings the tree
+	omitPath     bool // ours: without a path, if it need not have one
 	aad          string
 }
 

@@ -219,7 +219,7 @@ func (m *ours) leafChange(c change) *group.LeafChange {
 func (m *ours) commit(c change) sent {
 	m.t.Helper()
 	p, err := m.group.Commit(group.CommitOptions{
-		ByValue: m.proposals(c), Leaf: m.leafChange(c), Public: c.public, AAD: []byte(c.aad), WithoutTree: !c.treeInside,
+		ByValue: m.proposals(c), Leaf: m.leafChange(c), Public: c.public, AAD: []byte(c.aad), WithoutTree: !c.treeInside, OmitPath: c.omitPath,
 	})
 	must(m.t, err)
 	_, err = m.group.Merge(p)

@@ -108,6 +108,7 @@ func founders(t testing.TB, p *peer, s *suite.Suite, byOurs bool, extensions ...
 // TestExternalSenders: a sender of either kind proposes to a group, founded by either,
 // to add and to remove, and a member of either kind commits.
 func TestExternalSenders(t *testing.T) {
+	t.Parallel()
 	p := start(t, "peer.mjs")
 	s, err := suite.Get(suite.X25519_AES128GCM_SHA256_Ed25519)
 	must(t, err)
@@ -155,6 +156,7 @@ func TestExternalSenders(t *testing.T) {
 // TestExternalSendersAreAuthenticated: our Authenticator is asked about the senders of
 // a group that it joins. ts-mls does not ask then.
 func TestExternalSendersAreAuthenticated(t *testing.T) {
+	t.Parallel()
 	p := start(t, "peer.mjs")
 	s, err := suite.Get(suite.X25519_AES128GCM_SHA256_Ed25519)
 	must(t, err)
@@ -173,6 +175,7 @@ func TestExternalSendersAreAuthenticated(t *testing.T) {
 // TestApplying: somebody of either kind asks to be added, and a member of either kind
 // does so.
 func TestApplying(t *testing.T) {
+	t.Parallel()
 	p := start(t, "peer.mjs")
 	s, err := suite.Get(suite.X25519_AES128GCM_SHA256_Ed25519)
 	must(t, err)

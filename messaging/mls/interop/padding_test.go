@@ -11,6 +11,7 @@ import (
 // TestPadding: each side reads what the other has padded in its own way ("Padding",
 // 15.1), application messages and commits alike.
 func TestPadding(t *testing.T) {
+	t.Parallel()
 	p := start(t, "peer.mjs")
 	s, err := suite.Get(suite.X25519_AES128GCM_SHA256_Ed25519)
 	must(t, err)

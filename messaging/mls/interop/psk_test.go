@@ -13,6 +13,7 @@ import (
 // ("Pre-Shared Keys", 8.4); with a newcomer, who must have them; and in our external
 // commit. (Theirs has none.)
 func TestPSKs(t *testing.T) {
+	t.Parallel()
 	p := start(t, "peer.mjs")
 	s, err := suite.Get(suite.X25519_AES128GCM_SHA256_Ed25519)
 	must(t, err)
@@ -65,6 +66,7 @@ func TestPSKs(t *testing.T) {
 // TestPSKThatDiffers: who has another key under that name does not follow the commit,
 // and is where it was.
 func TestPSKThatDiffers(t *testing.T) {
+	t.Parallel()
 	p := start(t, "peer.mjs")
 	s, err := suite.Get(suite.X25519_AES128GCM_SHA256_Ed25519)
 	must(t, err)

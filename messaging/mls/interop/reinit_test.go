@@ -15,6 +15,7 @@ import (
 // ("Reinitialization", 11.2), of either kind each, with the suite of the old group and
 // with another one. All others join, and the old group goes on for nobody.
 func TestReInit(t *testing.T) {
+	t.Parallel()
 	p := start(t, "peer.mjs")
 	for i, proposer := range []int{-1, 0, 1} { // by value, ours, theirs
 		for committer := range 2 {
@@ -68,6 +69,7 @@ func reinitialize(t *testing.T, p *peer, proposer, committer, founder int, to su
 // TestReInitByItsFunction: ts-mls closes a group with its function for that, and our
 // members say that it is closed, whatever comes.
 func TestReInitByItsFunction(t *testing.T) {
+	t.Parallel()
 	p := start(t, "peer.mjs")
 	s, err := suite.Get(suite.X25519_AES128GCM_SHA256_Ed25519)
 	must(t, err)
@@ -103,6 +105,7 @@ func TestReInitByItsFunction(t *testing.T) {
 // (11.2). What a founder makes that does not keep to it is refused by both; that a
 // member is missing, by us alone.
 func TestReInitToAnotherGroup(t *testing.T) {
+	t.Parallel()
 	p := start(t, "peer.mjs")
 	s, err := suite.Get(suite.X25519_AES128GCM_SHA256_Ed25519)
 	must(t, err)

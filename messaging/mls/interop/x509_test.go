@@ -121,6 +121,7 @@ func anyCredential(m *ours) *ours {
 // Welcomes, Updates, commits and external commits of both kinds, and both are asked
 // about the same ones.
 func TestX509(t *testing.T) {
+	t.Parallel()
 	p := start(t, "peer.mjs")
 	s, err := suite.Get(suite.X25519_AES128GCM_SHA256_Ed25519)
 	must(t, err)
@@ -182,6 +183,7 @@ func asksAlike(t testing.TB, all []member) {
 // TestX509Refused: certificates that do not lead to the root, or are for another key,
 // are refused by both, on each way in, whoever brings them; and nothing has changed.
 func TestX509Refused(t *testing.T) {
+	t.Parallel()
 	p := start(t, "peer.mjs")
 	s, err := suite.Get(suite.X25519_AES128GCM_SHA256_Ed25519)
 	must(t, err)
