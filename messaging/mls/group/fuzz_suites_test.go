@@ -23,7 +23,7 @@ func (w *fuzzWorld) realm(id suite.ID) *fuzzRealm {
 	if r := w.realms[id]; r != nil {
 		return r
 	}
-	r := &fuzzRealm{world: newWorld(w.t, id, w.seed)}
+	r := &fuzzRealm{world: newWorld(w.t, id, w.seed<<16|uint64(id))}
 	r.psks["psk"] = []byte("a key of the application")
 	r.clients = r.world.clients("alice mallory bob carol dave")
 	r.erin, r.frank = r.client("erin"), r.client("frank")

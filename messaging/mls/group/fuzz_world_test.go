@@ -101,7 +101,7 @@ func newFuzzWorld(t *testing.T, data []byte) *fuzzWorld {
 	seed := uint64(s.n(256))
 	cryptotest.SetGlobalRandom(t, seed)
 	w := &fuzzWorld{
-		t: t, s: s, seed: seed, rand: mlstest.Rand(seed), realms: map[suite.ID]*fuzzRealm{},
+		t: t, s: s, seed: seed, rand: mlstest.Rand(1<<32 | seed), realms: map[suite.ID]*fuzzRealm{},
 		byBytes: map[string]*fuzzSent{}, made: map[string]int{},
 		kps: map[string]*KeyPackage{}, resume: map[string][]byte{}, policy: map[string]*fuzzPolicy{},
 	}
