@@ -150,9 +150,24 @@ func (w *fuzzWorld) propose(m *fuzzMember) {
 	}
 	waiting := m.Waiting()
 	p := waiting[len(waiting)-1]
+	w.fresh(p.Proposal)
 	w.wereAsked(m, "own proposal", w.brought(m, &Proposed{Covered: p}, true))
 	w.sent(&fuzzSent{bytes: msg, group: m.group, epoch: m.Epoch(), kind: message.ContentProposal, by: m,
 		sender: p.Sender, private: fuzzPrivate(msg), generation: generation, ref: p.Ref, aad: o.AAD})
+}
+
+// fresh fails if a pre-shared key is used with a nonce that was used before.
+func (w *fuzzWorld) fresh(p message.Proposal) {
+	if q, ok := p.(*message.PreSharedKey); ok {
+		w.freshNonce(q.PSK.Nonce)
+	}
+}
+
+func (w *fuzzWorld) freshNonce(nonce []byte) {
+	if w.nonces[string(nonce)] {
+		w.t.Fatalf("psk_nonce %x is used twice", nonce)
+	}
+	w.nonces[string(nonce)] = true
 }
 
 func fuzzPrivate(msg []byte) bool { return msg[3] == byte(message.WireFormatPrivateMessage) }
@@ -214,6 +229,8 @@ func (w *fuzzWorld) commit(m *fuzzMember, o CommitOptions) {
 	for _, q := range p.Committed.Proposals {
 		if q.Ref != nil {
 			x.refs = append(x.refs, q.Ref)
+		} else {
+			w.fresh(q.Proposal)
 		}
 	}
 	x.removes, x.reinit = p.Committed.RemovedLeaves, p.Committed.ReInit

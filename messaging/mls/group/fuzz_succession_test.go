@@ -8,7 +8,9 @@ import (
 	"slices"
 
 	"github.com/kith-kt/kith/messaging/mls/message"
+	"github.com/kith-kt/kith/messaging/mls/schedule"
 	"github.com/kith-kt/kith/messaging/mls/suite"
+	"github.com/kith-kt/kith/messaging/mls/syntax"
 	"github.com/kith-kt/kith/messaging/mls/tree"
 )
 
@@ -147,6 +149,9 @@ func (w *fuzzWorld) continued(by *fuzzMember, r *fuzzRealm, others []*fuzzMember
 		w.t.Fatalf("%s begins in epoch %d with %d members", next.id, next.epoch, founder.Tree().MemberCount())
 	}
 	w.founderAsked(founder)
+	if len(others) > 0 {
+		w.names(w.kps[string(o.KeyPackages[0].LeafNode.EncryptionKey)], welcome, by)
+	}
 	for n, m := range others {
 		kp := o.KeyPackages[n]
 		c := r.peer(m.peer.name)
@@ -168,6 +173,36 @@ func (w *fuzzWorld) continued(by *fuzzMember, r *fuzzRealm, others []*fuzzMember
 		w.welcome(next, c, kp, welcome, join)
 	}
 	return next
+}
+
+// names fails unless a Welcome names one pre-shared key: that of the epoch that the new
+// group comes from.
+func (w *fuzzWorld) names(kp *KeyPackage, welcome []byte, by *fuzzMember) {
+	m, err := message.Parse(bytes.Clone(welcome))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	s, err := suite.Get(kp.Public.CipherSuite)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	group, err := m.Body.(*message.Welcome).Open(s, kp.Public, kp.Private.InitKey)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	usage := schedule.UsageBranch
+	if by.over() {
+		usage = schedule.UsageReInit
+	}
+	if len(group.PSKs) != 1 {
+		w.t.Fatalf("%d pre-shared keys", len(group.PSKs))
+	}
+	id := group.PSKs[0]
+	w.freshNonce(id.Nonce)
+	id.Nonce = nil
+	if want := (schedule.PreSharedKeyID{Type: schedule.ResumptionPSK, Usage: usage, GroupID: by.group.id, Epoch: by.Epoch()}); !bytes.Equal(syntax.Marshal(&id), syntax.Marshal(&want)) {
+		w.t.Fatalf("%s names %+v", by, id)
+	}
 }
 
 // founderAsked fails unless the founder of a group asked about all that are in it.

@@ -56,6 +56,7 @@ type fuzzWorld struct {
 	sends   int
 	kps     map[string]*KeyPackage // by the encryption key of the leaf
 	resume  map[string][]byte      // resumption PSKs, for those who join later
+	nonces  map[string]bool        // of pre-shared keys
 	policy  map[string]*fuzzPolicy // of each client; nil: there is none
 }
 
@@ -102,7 +103,7 @@ func newFuzzWorld(t *testing.T, data []byte) *fuzzWorld {
 	cryptotest.SetGlobalRandom(t, seed)
 	w := &fuzzWorld{
 		t: t, s: s, seed: seed, rand: mlstest.Rand(1<<32 | seed), realms: map[suite.ID]*fuzzRealm{},
-		byBytes: map[string]*fuzzSent{}, made: map[string]int{},
+		byBytes: map[string]*fuzzSent{}, made: map[string]int{}, nonces: map[string]bool{},
 		kps: map[string]*KeyPackage{}, resume: map[string][]byte{}, policy: map[string]*fuzzPolicy{},
 	}
 	r := w.realm(fuzzSuite(int(seed / 4)))
@@ -181,6 +182,7 @@ func (g *fuzzGroup) of(c *peer) *fuzzMember {
 // sent notes a message, and puts it into the inboxes of those who are to have it.
 func (w *fuzzWorld) sent(x *fuzzSent) *fuzzSent {
 	if before := w.byBytes[string(x.bytes)]; before != nil {
+		w.made["one message twice"]++
 		return before // an external sender says the same again: one message, sent once
 	}
 	g := x.group
