@@ -22,6 +22,7 @@ const (
 	demoPoll     = 20 * time.Millisecond
 	demoInterval = 50 * time.Millisecond
 	demoPatience = time.Second
+	demoWait     = time.Minute // for what comes in a second where the machine has time
 )
 
 // A demoAuditor is an auditor as kith-auditor runs it, with keys, a folder and an
@@ -131,7 +132,7 @@ func (s *stage) caught(ctx context.Context, auditors ...*demoAuditor) error {
 			if err := s.convicted(a, found); err != nil {
 				return err
 			}
-		case <-time.After(20 * time.Second):
+		case <-time.After(demoWait):
 			return fmt.Errorf("%w: %s noticed nothing: %s", errUnnoticed, a.name, cmp.Or(a.watch.Status().Fault, "all is well, it says"))
 		case <-ctx.Done():
 			return ctx.Err()
@@ -192,7 +193,7 @@ func (s *stage) carolIsServed(ctx context.Context) error {
 
 // until waits for what must come soon.
 func until(ctx context.Context, came func() (bool, error)) error {
-	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, demoWait)
 	defer cancel()
 	for {
 		if ok, err := came(); ok || err != nil {

@@ -154,14 +154,14 @@ func TestDemoAttacks(t *testing.T) {
 		t.Skip("plays all attacks again")
 	}
 	folder := filepath.Join(t.TempDir(), "evidence")
-	began := time.Now()
+	worked := cpuTime()
 	var out bytes.Buffer
 	root := newRoot()
 	root.SetOut(&out)
 	root.SetArgs([]string{"demo", "--attacks", "--json", "--evidence", folder})
 	must(t, root.ExecuteContext(t.Context()))
-	if took := time.Since(began); took > time.Minute {
-		t.Errorf("it takes %s", took)
+	if took := cpuTime() - worked; took > time.Minute { // whatever else the machine does
+		t.Errorf("it takes %s of a processor", took)
 	}
 	var printed struct {
 		Attacks []struct {

@@ -31,7 +31,7 @@ func newMember(t *testing.T, d *daemon) *member {
 // kith runs a command with a password on descriptor 3, and returns what it says.
 func (m *member) kith(password string, args ...string) (stdout, stderr string, code int) {
 	m.t.Helper()
-	ctx, cancel := context.WithTimeout(m.t.Context(), 2*patience)
+	ctx, cancel := context.WithTimeout(m.t.Context(), 3*patience)
 	defer cancel()
 	if password != "" {
 		args = append(args, "--password-fd", "3")

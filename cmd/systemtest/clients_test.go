@@ -118,12 +118,7 @@ func TestNodeClients(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
-	install := exec.CommandContext(ctx, "npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund")
-	install.Dir = dir
-	if out, err := install.CombinedOutput(); err != nil {
-		t.Logf("%v\n%s", err, out)
-		need(t, false, "a way to the packages of npm (npm ci)")
-	}
+	need(t, fetches(ctx, t, dir, "npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"), "a way to the packages of npm (npm ci)")
 	for name, script := range map[string]string{"hap": "srp.js", "jsrp": "srp.js", "opaque": "opaque.js"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

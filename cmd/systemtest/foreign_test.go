@@ -30,12 +30,7 @@ func foreign(t *testing.T) string {
 	folder := filepath.Join("testdata", "tessera")
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
-	download := exec.CommandContext(ctx, "go", "mod", "download")
-	download.Dir = folder
-	if out, err := download.CombinedOutput(); err != nil {
-		t.Logf("%v\n%s", err, out)
-		need(t, false, "a way to the modules of Tessera (go mod download)")
-	}
+	need(t, fetches(ctx, t, folder, "go", "mod", "download"), "a way to the modules of Tessera (go mod download)")
 	program := filepath.Join(t.TempDir(), "foreign")
 	build := exec.CommandContext(ctx, "go", "build", "-o", program, ".")
 	build.Dir = folder
@@ -45,10 +40,31 @@ func foreign(t *testing.T) string {
 	return program
 }
 
+// fetches runs a command that fetches things from elsewhere, again if that fails: a
+// network has its moments.
+func fetches(ctx context.Context, t *testing.T, folder, name string, args ...string) bool {
+	t.Helper()
+	for attempt := range 3 {
+		cmd := exec.CommandContext(ctx, name, args...)
+		cmd.Dir = folder
+		out, err := cmd.CombinedOutput()
+		if err == nil {
+			return true
+		}
+		t.Logf("attempt %d: %v\n%s", attempt+1, err, out)
+		select {
+		case <-time.After(3 * time.Second):
+		case <-ctx.Done():
+			return false
+		}
+	}
+	return false
+}
+
 // asks runs the foreign program and returns what it says.
 func asks(t *testing.T, program string, args ...string) (stdout string, err error) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 2*patience)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*patience)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, program, args...)
 	var out, errs bytes.Buffer

@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -86,12 +85,7 @@ func TestReadme(t *testing.T) {
 			e.Setenv("PATH", bin+string(os.PathListSeparator)+e.Getenv("PATH"))
 			e.Setenv("KITH_HOME", filepath.Join(e.WorkDir, "home"))
 			e.Setenv("GNUPGHOME", filepath.Join(e.WorkDir, "gnupg"))
-			ln, err := net.Listen("tcp", "127.0.0.1:0")
-			if err != nil {
-				return err
-			}
-			e.Setenv("LISTEN", ln.Addr().String())
-			ln.Close()
+			e.Setenv("LISTEN", freeAddress(t))
 			if keyring := debianKeyring(); keyring != "" {
 				address, fingerprint, err := anyAddress(keyring)
 				if err != nil {

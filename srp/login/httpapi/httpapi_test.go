@@ -209,12 +209,12 @@ func TestAccount(t *testing.T) {
 		must(t, err)
 		return c
 	}
-	s.do("PUT", "/totp", changed.Token, auth.Code{Code: code(-30 * time.Second)}, nil, 204)
+	s.do("PUT", "/totp", changed.Token, auth.Code{Code: code(0)}, nil, 204)
 	half := s.login("alice", "third")
 	if half.Token != "" || len(half.Needs) != 1 || half.Backup != nil {
 		t.Fatalf("%+v", half)
 	}
-	used := code(0)
+	used := code(30 * time.Second) // the next one: this one is used
 	var whole auth.Grant
 	s.do("POST", "/login/totp/"+half.Handshake, "", auth.Code{Code: used}, &whole, 200)
 	half = s.login("alice", "third")

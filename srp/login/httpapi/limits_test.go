@@ -58,14 +58,23 @@ func TestAttackFloodOfOneNetwork(t *testing.T) {
 	}
 }
 
-// slow begins a request whose body never ends.
-func (s *site) slow(address string) net.Conn {
+// begin sends the beginning of a request: its header, with more fields or the beginning
+// of its body.
+func (s *site) begin(address, body string, fields ...string) net.Conn {
 	s.t.Helper()
 	c, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
 	must(s.t, err)
 	s.t.Cleanup(func() { _ = c.Close() })
-	_, err = fmt.Fprintf(c, "POST %s/login/srp HTTP/1.1\r\nHost: x\r\nTest-Network: %s\r\nContent-Type: application/json\r\nContent-Length: 1000\r\nExpect: 100-continue\r\n\r\n", auth.Root, address)
+	fields = append(fields, "Host: x", "Test-Network: "+address, "Content-Type: application/json", "Content-Length: 1000")
+	_, err = fmt.Fprintf(c, "POST %s/login/srp HTTP/1.1\r\n%s\r\n\r\n%s", auth.Root, strings.Join(fields, "\r\n"), body)
 	must(s.t, err)
+	return c
+}
+
+// slow begins a request whose body never ends.
+func (s *site) slow(address string) net.Conn {
+	s.t.Helper()
+	c := s.begin(address, "", "Expect: 100-continue")
 	// The server asks for the body once it waits for it: the request is in.
 	line, err := bufio.NewReader(c).ReadString('\n')
 	must(s.t, err)
@@ -82,7 +91,7 @@ func (s *site) slow(address string) net.Conn {
 func TestAttackSlowBodies(t *testing.T) {
 	t.Parallel()
 	s := siteOf(t, nil, func(c *httpapi.Config) {
-		c.Address, c.Limits = said, httpapi.Limits{Concurrent: 1, PerNetwork: 2, Bodies: 3, Body: 3 * time.Second}
+		c.Address, c.Limits = said, httpapi.Limits{Concurrent: 1, PerNetwork: 2, Bodies: 3, Body: time.Hour}
 	})
 	slow := []net.Conn{s.slow("10.0.0.1"), s.slow("10.0.0.1")}
 	if resp := s.from("10.0.0.1"); resp.StatusCode != 429 {
@@ -102,6 +111,15 @@ func TestAttackSlowBodies(t *testing.T) {
 		t.Errorf("one body too many: %s", resp.Status)
 	}
 	for _, c := range slow {
+		must(t, c.Close())
+	}
+
+	s = siteOf(t, nil, func(c *httpapi.Config) {
+		c.Address, c.Limits = said, httpapi.Limits{Concurrent: 1, PerNetwork: 2, Bodies: 3, Body: 300 * time.Millisecond}
+	})
+	slow = []net.Conn{s.begin("10.0.0.1", "{"), s.begin("10.0.0.1", "{")}
+	for _, c := range slow {
+		must(t, c.SetReadDeadline(time.Now().Add(time.Minute)))
 		resp, err := http.ReadResponse(bufio.NewReader(c), nil)
 		must(t, err)
 		if resp.StatusCode != 400 {

@@ -46,10 +46,11 @@ func document(t *testing.T) *openapi3.T {
 }
 
 // whole is everything that kithd serves of accounts, but its page.
-func whole(t *testing.T, limits httpapi.Limits) (h http.Handler, routes []chi.Routes, service *login.Service) {
+func whole(t *testing.T, limits httpapi.Limits, now func() time.Time) (h http.Handler, routes []chi.Routes, service *login.Service) {
 	t.Helper()
 	service = newService(t, func(c *login.Config) {
 		c.Devices, c.Sealer, c.Weak = keys{}, keys{}, []*srp.Profile{srp.LEAP1024()}
+		c.Now = now
 	})
 	passkeys, err := passkey.New(passkey.Config{Accounts: service, ID: "example.org", Origins: []string{"https://example.org"}, Rand: rand.Reader})
 	must(t, err)
@@ -74,7 +75,7 @@ func TestRouterIsTheDocument(t *testing.T) {
 			described = append(described, method+" "+path)
 		}
 	}
-	_, all, _ := whole(t, httpapi.Limits{})
+	_, all, _ := whole(t, httpapi.Limits{}, nil)
 	for _, r := range all {
 		must(t, chi.Walk(r, func(method, route string, _ http.Handler, _ ...func(http.Handler) http.Handler) error {
 			routed = append(routed, method+" "+route)
@@ -204,7 +205,8 @@ func (c *checked) prove(name, password string, recovery bool) auth.Proof {
 // TestAnswersFitTheDocument takes every operation once with success, where no
 // browser is needed, and most of the ways to fail.
 func TestAnswersFitTheDocument(t *testing.T) {
-	h, _, _ := whole(t, httpapi.Limits{})
+	now := time.Now() // and no later: a code is good for so long only
+	h, _, _ := whole(t, httpapi.Limits{}, func() time.Time { return now })
 	c := newChecked(t, h)
 	c.do(200, "GET", "/info", "", nil, nil)
 	recovery := credential("code")
@@ -236,7 +238,7 @@ func TestAnswersFitTheDocument(t *testing.T) {
 	u, err := url.Parse(setup.URL)
 	must(t, err)
 	code := func(at time.Duration) auth.Code {
-		s, err := totp.GenerateCode(u.Query().Get("secret"), time.Now().Add(at))
+		s, err := totp.GenerateCode(u.Query().Get("secret"), now.Add(at))
 		must(t, err)
 		return auth.Code{Code: s}
 	}
@@ -302,7 +304,7 @@ func TestAnswersFitTheDocument(t *testing.T) {
 		t.Errorf("not tried: %q", described)
 	}
 
-	h, _, _ = whole(t, httpapi.Limits{Burst: 1, RequestsPerMinute: 1})
+	h, _, _ = whole(t, httpapi.Limits{Burst: 1, RequestsPerMinute: 1}, nil)
 	c = newChecked(t, h)
 	c.do(200, "GET", "/info", "", nil, nil)
 	c.do(429, "GET", "/info", "", nil, nil)
