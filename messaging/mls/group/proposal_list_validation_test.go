@@ -372,6 +372,24 @@ func TestUnsupportedProposal_12_2(t *testing.T) {
 	if _, err := alice.Propose(ack, ProposalOptions{}); !errors.Is(err, ErrProposal) {
 		t.Fatal(err)
 	}
+	// By itself it may come: it is for the Commit to remove carol.
+	signed, err := alice.sign(alice.cfg.Signer, message.WireFormatPrivateMessage, message.FramedContent{ContentType: message.ContentProposal, Proposal: ack})
+	if err != nil {
+		t.Fatal(err)
+	}
+	msg, err = alice.current.protect(&alice.State.cfg, signed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	alice.cache.add(&waiting{Covered: Covered{Proposal: ack, Sender: message.Member(alice.Me()), Ref: signed.Ref(w.suite)}})
+	w.tell(alice, all, msg)
+	if p, err := bob.Commit(CommitOptions{}); err != nil || len(p.Committed.Proposals) != 0 {
+		t.Fatal(p, err)
+	}
+	if c := w.commit(alice, all, CommitOptions{ByValue: []message.Proposal{&message.Remove{Removed: carol.Me()}}}); len(c.Proposals) != 2 {
+		t.Fatalf("%+v", c)
+	}
+	w.commit(alice, all, CommitOptions{ByValue: []message.Proposal{&message.Add{KeyPackage: carol.keyPackageWith(func(o *LeafOptions) { o.Capabilities.Proposals = nil }, nil)}}})
 	// Carol, who is removed, need not support it.
 	w.commit(alice, all, CommitOptions{ByValue: []message.Proposal{ack, &message.Remove{Removed: carol.Me()}}})
 	// Nor need somebody who is added.

@@ -144,7 +144,9 @@ func (s *State) judge(p Covered, own bool) error {
 // returns whom it brings in.
 func (s *State) checkProposal(p Covered, own bool) ([]Candidate, error) {
 	e, cfg := s.current, &s.cfg
-	if t := p.Proposal.ProposalType(); !t.IsDefault() && !e.tree.SupportsProposal(t) {
+	// One that we receive can be committed together with the removal of those who do not
+	// support it (12.2).
+	if t := p.Proposal.ProposalType(); own && !t.IsDefault() && !e.tree.SupportsProposal(t) {
 		return nil, fmt.Errorf("%w: type %d is not supported by all", ErrProposal, t)
 	}
 	rules := cfg.leafRules(e.context.GroupID, nil, own)
