@@ -18,7 +18,7 @@ func TestBranch(t *testing.T) {
 				t.Parallel()
 				s, err := suite.Get(id)
 				must(t, err)
-				all := fourMembers(t, p, s, nil)
+				all := fourMembers(t, p, s)
 				branch := []successor{all[founder].again(s), all[1-founder].again(s), all[3-founder].again(s)}
 				group, err := branch[0].branches([]byte("branch"), keyPackages(branch[1:]...))
 				must(t, err)
@@ -43,7 +43,7 @@ func TestBranchWithAStranger(t *testing.T) {
 	p := start(t, "peer.mjs")
 	s, err := suite.Get(suite.X25519_AES128GCM_SHA256_Ed25519)
 	must(t, err)
-	all := fourMembers(t, p, s, nil)
+	all := fourMembers(t, p, s)
 	stranger := newOurs(t, s, "stranger")
 	their, our, their2 := all[1].again(s), all[0].again(s), all[3].again(s)
 	group, err := their.branches([]byte("branch"), append(keyPackages(our, their2), stranger.keyPackage()))

@@ -71,7 +71,7 @@ func TestRejoining(t *testing.T) {
 	p := start(t, "peer.mjs")
 	s, err := suite.Get(suite.X25519_AES128GCM_SHA256_Ed25519)
 	must(t, err)
-	all := fourMembers(t, p, s, nil)
+	all := fourMembers(t, p, s)
 	our, their := all[2].(*ours), all[3]
 	epoch := our.state().agreed.epoch
 	secret, ok := our.group.ResumptionPSK(epoch)
@@ -102,7 +102,7 @@ func TestSuccessorsWithoutAuthentication(t *testing.T) {
 	p := start(t, "peer.mjs")
 	s, err := suite.Get(suite.X25519_AES128GCM_SHA256_Ed25519)
 	must(t, err)
-	all := fourMembers(t, p, s, nil)
+	all := fourMembers(t, p, s)
 	our, their, founder := all[0].again(s), all[1].again(s), all[2].again(s)
 	made, err := founder.branches([]byte("branch"), keyPackages(our, their))
 	must(t, err)

@@ -42,7 +42,7 @@ func TestProvisionalContext(t *testing.T) {
 	p := start(t, "peer.mjs")
 	s, err := suite.Get(suite.X25519_AES128GCM_SHA256_Ed25519)
 	must(t, err)
-	all := fourMembers(t, p, s, nil)
+	all := fourMembers(t, p, s)
 	waits(t, change{update: true}, all[0], others(all[0], members(all)...)...)
 	required := tree.RequiredCapabilities{Credentials: []tree.CredentialType{tree.CredentialBasic}}
 	commit := all[1].(*theirs).ask("commit", q{"extensions": extensionsOf(tree.Extensions{required.Extension()}), "literally": true, "dry": true}).Commit

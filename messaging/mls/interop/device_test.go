@@ -17,7 +17,9 @@ type device struct {
 	*ours  // the authenticator and the proposals; its group stays nil
 	client *mls.Client
 	in     *mls.Group
+	before *device // itself, in the group that this one continues
 	out    bool
+	closed bool
 }
 
 func newDevice(t testing.TB, s *suite.Suite, name string) *device {
@@ -93,8 +95,12 @@ func (d *device) commit(c change) sent {
 		ByValue: d.proposals(c), Leaf: d.leafChange(c), Public: c.public, AAD: []byte(c.aad), WithoutTree: !c.treeInside,
 	})
 	must(d.t, err)
-	_, err = d.in.Confirm()
+	event, err := d.in.Confirm()
 	must(d.t, err)
+	d.saw(event)
+	if d.closed {
+		return sent{commit: staged.Message}
+	}
 	_, _, tree := d.info()
 	return sent{staged.Message, staged.Welcome, tree}
 }
@@ -115,10 +121,17 @@ func (d *device) propose(c change) []byte {
 
 func (d *device) process(message []byte) error {
 	event, err := d.in.Receive(message)
-	if _, ok := event.(*mls.Removed); ok {
-		d.out = true
-	}
+	d.saw(event)
 	return err
+}
+
+func (d *device) saw(event mls.Event) {
+	switch event.(type) {
+	case *mls.Removed:
+		d.out = true
+	case *mls.Reinitialized:
+		d.closed = true
+	}
 }
 
 func (d *device) send(aad string, texts ...string) (messages [][]byte) {

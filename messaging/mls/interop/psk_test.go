@@ -17,7 +17,7 @@ func TestPSKs(t *testing.T) {
 	p := start(t, "peer.mjs")
 	s, err := suite.Get(suite.X25519_AES128GCM_SHA256_Ed25519)
 	must(t, err)
-	all := members(fourMembers(t, p, s, nil))
+	all := members(fourMembers(t, p, s))
 	secrets := func(m member, one, two string) member {
 		m.psk("one", one)
 		m.psk("two", two)
@@ -71,7 +71,7 @@ func TestPSKThatDiffers(t *testing.T) {
 	s, err := suite.Get(suite.X25519_AES128GCM_SHA256_Ed25519)
 	must(t, err)
 	for by := range 2 {
-		all := members(fourMembers(t, p, s, nil))
+		all := members(fourMembers(t, p, s))
 		for i, m := range all {
 			m.psk("key", []string{"a", "b"}[i/2])
 		}

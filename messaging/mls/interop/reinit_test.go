@@ -35,7 +35,7 @@ func reinitialize(t *testing.T, p *peer, proposer, committer, founder int, to su
 	must(t, err)
 	next, err := suite.Get(to)
 	must(t, err)
-	all := fourMembers(t, p, s, nil)
+	all := fourMembers(t, p, s)
 	required := tree.RequiredCapabilities{Credentials: []tree.CredentialType{tree.CredentialBasic}}
 	r := &message.ReInit{GroupID: []byte("next"), Version: message.MLS10, CipherSuite: to, Extensions: tree.Extensions{required.Extension()}}
 
@@ -73,7 +73,7 @@ func TestReInitByItsFunction(t *testing.T) {
 	p := start(t, "peer.mjs")
 	s, err := suite.Get(suite.X25519_AES128GCM_SHA256_Ed25519)
 	must(t, err)
-	all := fourMembers(t, p, s, nil)
+	all := fourMembers(t, p, s)
 	r := &message.ReInit{GroupID: []byte("next"), Version: message.MLS10, CipherSuite: s.ID()}
 	their, our := all[1].(*theirs), all[0].(*ours)
 	late := their.send("", "sent before")
@@ -111,7 +111,7 @@ func TestReInitToAnotherGroup(t *testing.T) {
 	must(t, err)
 	other, err := suite.Get(suite.X25519_CHACHA20POLY1305_SHA256_Ed25519)
 	must(t, err)
-	all := fourMembers(t, p, s, nil)
+	all := fourMembers(t, p, s)
 	required := tree.RequiredCapabilities{Credentials: []tree.CredentialType{tree.CredentialBasic}}
 	r := message.ReInit{GroupID: []byte("next"), Version: message.MLS10, CipherSuite: s.ID(), Extensions: tree.Extensions{required.Extension()}}
 	commits(t, change{reinit: &r}, all[0], members(all[1:])...)

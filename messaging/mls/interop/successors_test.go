@@ -8,7 +8,6 @@ import (
 	"github.com/kith-kt/kith/messaging/mls/message"
 	"github.com/kith-kt/kith/messaging/mls/suite"
 	"github.com/kith-kt/kith/messaging/mls/syntax"
-	"github.com/kith-kt/kith/messaging/mls/tree"
 )
 
 // A successor is a member as it comes into a group that continues another: the same
@@ -84,10 +83,15 @@ func (m *theirs) sendsOn() error {
 }
 
 // fourMembers is two of each kind in one group, that has had commits of all.
-func fourMembers(t testing.TB, p *peer, s *suite.Suite, extensions tree.Extensions) []successor {
+func fourMembers(t testing.TB, p *peer, s *suite.Suite) []successor {
 	t.Helper()
-	all := []successor{newOurs(t, s, "a1"), newTheirs(t, p, s, "b1", nil), newOurs(t, s, "a2"), newTheirs(t, p, s, "b2", nil)}
-	all[0].(*ours).found([]byte(groupID), extensions)
+	return together(t, newOurs(t, s, "a1"), newTheirs(t, p, s, "b1", nil), newOurs(t, s, "a2"), newTheirs(t, p, s, "b2", nil))
+}
+
+// together has the first found a group and add all others.
+func together(t testing.TB, all ...successor) []successor {
+	t.Helper()
+	all[0].create([]byte(groupID))
 	for i := 1; i < len(all); i++ {
 		adds(t, change{}, all[i], all[0], members(all[1:i])...)
 	}
