@@ -16,6 +16,9 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
+// patience is how long Chromium may take to start, or a page to become what it must.
+const patience = 2 * time.Minute
+
 // A browser is Chromium with an authenticator that answers by itself.
 type browser struct {
 	t   testing.TB
@@ -36,6 +39,7 @@ func newBrowser(t *testing.T) *browser {
 	}
 	options := append(chromedp.DefaultExecAllocatorOptions[:],
 		chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.UserDataDir(t.TempDir()),
+		chromedp.WSURLReadTimeout(patience), // until it has started
 		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true))
 	allocator, cancel := chromedp.NewExecAllocator(t.Context(), options...)
 	t.Cleanup(cancel)
@@ -43,7 +47,7 @@ func newBrowser(t *testing.T) *browser {
 	t.Cleanup(cancel)
 	must(t, chromedp.Do(ctx))
 	t.Cleanup(func() { _ = chromedp.Cancel(ctx) }) // and wait, before its folder goes
-	limited, cancel := context.WithTimeout(ctx, 4*time.Minute)
+	limited, cancel := context.WithTimeout(ctx, 3*patience)
 	t.Cleanup(cancel)
 	b := &browser{t: t, ctx: limited}
 	must(t, chromedp.Listen(ctx, func(e any) {
@@ -115,13 +119,13 @@ func (b *browser) waits(condition string) {
 	b.t.Helper()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
-	for end := time.Now().Add(60 * time.Second); time.Now().Before(end); <-tick.C {
+	for end := time.Now().Add(patience); time.Now().Before(end); <-tick.C {
 		if ok, err := chromedp.Run(b.ctx, chromedp.Evaluate[bool]("!!("+condition+")")); err == nil && ok {
 			return
 		}
 	}
 	body, _ := chromedp.Run(b.ctx, chromedp.Evaluate[string]("document.body.innerText"))
-	b.t.Fatalf("never: %s, in:\n%s", condition, body)
+	b.t.Fatalf("not in %v: %s, in:\n%s", patience, condition, body)
 }
 
 // says waits for words in what a page says, or in what it says went wrong.
