@@ -146,3 +146,30 @@ func TestReInitTogether(t *testing.T) {
 		refused(t, m, tries(m, change{reinit: r, remove: []uint32{3}}), "a ReInit with a Remove")
 	}
 }
+
+// TestUnsupportedExtension: an extension of the group "MUST be supported by all members"
+// ("Extensions", 13.4). ts-mls looks at those who are added alone, and makes and takes
+// such commits; we refuse them.
+func TestUnsupportedExtension(t *testing.T) {
+	t.Parallel()
+	p := start(t, "peer.mjs")
+	s, err := suite.Get(suite.X25519_AES128GCM_SHA256_Ed25519)
+	must(t, err)
+	all := founders(t, p, s, true)
+	our, their, their2 := all[0].(*ours), all[1].(*theirs), all[3].(*theirs)
+	waits(t, change{update: true}, all[2], others(all[2], all...)...)
+	before := our.state()
+	c := change{extensions: &tree.Extensions{{Type: topic, Data: []byte("unsupported")}}}
+	commit := their.ask("commit", q{"extensions": extensionsOf(*c.extensions), "dry": true}).Commit
+	if err := our.process(commit); !errors.Is(err, tree.ErrUnsupported) || our.state() != before {
+		t.Errorf("a commit with an extension that we do not support: %v", err)
+	}
+	must(t, their2.process(commit))
+	refused(t, our, tries(our, c), "to make such a commit")
+	// The proposal by itself waits: members who do not support it might leave. Our commit
+	// does without it.
+	waits(t, c, their, our, all[2])
+	made := our.commit(change{})
+	tell(t, made.commit, our, their, all[2])
+	agree(t, our, their, all[2])
+}
