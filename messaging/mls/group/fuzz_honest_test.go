@@ -336,10 +336,12 @@ func (w *fuzzWorld) proposeOutside(g *fuzzGroup) {
 		return
 	}
 	to := Target{GroupID: g.id, Epoch: g.epoch, AAD: []byte("outside")}
-	msg, err := ProposeExternal(g.realm.suite, g.realm.server, to, 0, p)
-	if err != nil {
-		return // not for external senders
+	for range 1 + w.s.n(2) { // it may say the same again
+		msg, err := ProposeExternal(g.realm.suite, g.realm.server, to, 0, p)
+		if err != nil {
+			return // not for external senders
+		}
+		a := w.opened(&fuzzSent{bytes: msg, group: g})
+		w.sent(&fuzzSent{bytes: msg, group: g, epoch: g.epoch, kind: message.ContentProposal, sender: message.External(0), ref: a.Ref(g.realm.suite), aad: to.AAD})
 	}
-	a := w.opened(&fuzzSent{bytes: msg, group: g})
-	w.sent(&fuzzSent{bytes: msg, group: g, epoch: g.epoch, kind: message.ContentProposal, sender: message.External(0), ref: a.Ref(g.realm.suite), aad: to.AAD})
 }

@@ -33,7 +33,7 @@ func (w *fuzzWorld) step() {
 		return
 	}
 	m := fuzzPick(s, g.active())
-	switch s.n(33) {
+	switch s.n(34) {
 	case 0, 1, 2:
 		w.say(m)
 	case 3, 4:
@@ -62,6 +62,10 @@ func (w *fuzzWorld) step() {
 		w.late(m, fuzzPick(s, g.active()), gaps[s.n(len(gaps)*2)%len(gaps)*s.n(2)])
 	case 32:
 		w.branch(m)
+	case 33:
+		if s.chance(2) {
+			w.commit(m, CommitOptions{ByValue: []message.Proposal{w.reInit(g)}, Public: s.chance(2)})
+		}
 	case 13:
 		switch s.n(12) {
 		case 0:

@@ -167,7 +167,11 @@ func (w *fuzzWorld) continued(by *fuzzMember, r *fuzzRealm, others []*fuzzMember
 		if closed || m.Epoch() < by.Epoch() {
 			w.catchUp(m)
 		}
-		if w.s.chance(2) {
+		if !closed && m.over() { // it waits for something else
+			waits := join
+			waits.Continues = by.group.id
+			w.refusesWelcome(c, private, welcome, waits, ErrOrigin, "branch of a group that is closed by now")
+		} else if w.s.chance(2) {
 			join.Continues = by.group.id
 		}
 		w.welcome(next, c, kp, welcome, join)
