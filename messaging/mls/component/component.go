@@ -11,6 +11,7 @@ package component
 import (
 	"errors"
 	"fmt"
+	"math"
 
 	"github.com/kith-kt/kith/messaging/mls/syntax"
 )
@@ -52,9 +53,9 @@ func (l List) Marshal(w *syntax.Writer) {
 	syntax.WriteList(w, l, func(w *syntax.Writer, id ID) { w.Uint16(uint16(id)) })
 }
 
-// Unmarshal reads a list.
+// Unmarshal reads a list. syntax.ErrTooLong: it has more than there are components.
 func (l *List) Unmarshal(r *syntax.Reader) {
-	*l = syntax.ReadList(r, func(r *syntax.Reader) ID { return ID(r.Uint16()) })
+	*l = syntax.ReadListOf(r, math.MaxUint16+1, func(r *syntax.Reader) ID { return ID(r.Uint16()) })
 }
 
 // Supports reports whether every component of required is in l, and if not, the

@@ -144,6 +144,8 @@ func TestList(t *testing.T) {
 		t.Fatalf("%v, %v", back, err)
 	}
 	isErr(t, "half an identifier", syntax.Unmarshal([]byte{3, 0, 1, 0}, &back), syntax.ErrTruncated)
+	isErr(t, "all components", syntax.Unmarshal(syntax.Marshal(make(component.List, 1<<16)), &back), nil)
+	isErr(t, "more than there are", syntax.Unmarshal(syntax.Marshal(make(component.List, 1<<16+1)), &back), syntax.ErrTooLong)
 	if missing, ok := l.Supports(component.List{1, 7, 3, 8}); ok || missing != 7 {
 		t.Errorf("%v, %v", missing, ok)
 	}

@@ -195,6 +195,9 @@ func checkComponents(t, before *tree.Tree, extensions tree.Extensions) error {
 		if len(required) == 0 {
 			continue
 		}
+		// Each is looked up once for each member, however often it is named.
+		slices.Sort(required)
+		required = slices.Compact(required)
 		for i, leaf := range t.Members() {
 			if before != nil && before.Leaf(i) == leaf {
 				continue

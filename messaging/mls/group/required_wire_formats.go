@@ -2,6 +2,7 @@ package group
 
 import (
 	"fmt"
+	"math"
 	"slices"
 
 	"github.com/kith-kt/kith/messaging/mls/message"
@@ -9,7 +10,7 @@ import (
 	"github.com/kith-kt/kith/messaging/mls/tree"
 )
 
-// wireFormats reads supported_wire_formats or required_wire_formats
+// wireFormats reads supported_wire_formats or required_wire_formats, sorted, each once
 // (draft-ietf-mls-extensions, "Negotiating Extensions and Components").
 func wireFormats(extensions tree.Extensions, t tree.ExtensionType) ([]message.WireFormat, error) {
 	data, ok := extensions.Find(t)
@@ -17,11 +18,12 @@ func wireFormats(extensions tree.Extensions, t tree.ExtensionType) ([]message.Wi
 		return nil, nil
 	}
 	r := syntax.NewReader(data)
-	list := syntax.ReadList(r, func(r *syntax.Reader) message.WireFormat { return message.WireFormat(r.Uint16()) })
+	list := syntax.ReadListOf(r, math.MaxUint16+1, func(r *syntax.Reader) message.WireFormat { return message.WireFormat(r.Uint16()) })
 	if err := r.Close(); err != nil {
 		return nil, fmt.Errorf("wire formats: %w", err)
 	}
-	return list, nil
+	slices.Sort(list)
+	return slices.Compact(list), nil
 }
 
 // checkWireFormats requires that every leaf supports the wire formats that a
@@ -42,7 +44,10 @@ func checkWireFormats(t, before *tree.Tree, extensions tree.Extensions) error {
 		}
 		for _, format := range required {
 			// Those of RFC 9420 are not listed.
-			if format > message.WireFormatKeyPackage && !slices.Contains(supported, format) {
+			if format <= message.WireFormatKeyPackage {
+				continue
+			}
+			if _, ok := slices.BinarySearch(supported, format); !ok {
 				return fmt.Errorf("leaf %d: %w: the group's wire format %d", i, tree.ErrUnsupported, format)
 			}
 		}

@@ -2,6 +2,7 @@ package group
 
 import (
 	"errors"
+	"slices"
 	"testing"
 
 	"github.com/kith-kt/kith/messaging/mls/message"
@@ -53,4 +54,20 @@ func TestWireFormatsAfterCommit(t *testing.T) {
 	w.refuses(alice.forge(badCommit{proposals: []Covered{alice.value(more)}}), tree.ErrUnsupported, bob)
 	w.commit(alice, all, CommitOptions{ByValue: []message.Proposal{&message.Add{KeyPackage: dave.keyPackageWith(speaking, nil)}}})
 	w.talk(all)
+}
+
+// TestWireFormatsAreListedOnce: two long lists are not multiplied.
+func TestWireFormatsAreListedOnce(t *testing.T) {
+	t.Parallel()
+	e := tree.Extensions{wireFormatList(tree.ExtensionRequiredWireFormats, 0xf002, 0xf001, 0xf002)}
+	list, err := wireFormats(e, tree.ExtensionRequiredWireFormats)
+	if err != nil || !slices.Equal(list, []message.WireFormat{0xf001, 0xf002}) {
+		t.Errorf("%v, %v", list, err)
+	}
+	for n, want := range map[int]error{1 << 16: nil, 1<<16 + 1: syntax.ErrTooLong} {
+		e := tree.Extensions{wireFormatList(tree.ExtensionRequiredWireFormats, make([]uint16, n)...)}
+		if _, err := wireFormats(e, tree.ExtensionRequiredWireFormats); !errors.Is(err, want) {
+			t.Errorf("%d wire formats: %v, want %v", n, err, want)
+		}
+	}
 }

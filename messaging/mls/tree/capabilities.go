@@ -2,6 +2,7 @@ package tree
 
 import (
 	"fmt"
+	"math"
 	"slices"
 
 	"github.com/kith-kt/kith/messaging/mls/suite"
@@ -76,8 +77,12 @@ func writeTypes[T ~uint16](w *syntax.Writer, types []T) {
 	})
 }
 
+// readTypes fails with syntax.ErrTooLong if there are more than there are types.
 func readTypes[T ~uint16](r *syntax.Reader) []T {
 	in := r.Nested()
+	if in.Len() > 2*(math.MaxUint16+1) {
+		in.Fail(syntax.ErrTooLong)
+	}
 	types := make([]T, 0, in.Len()/2)
 	for !in.Empty() {
 		types = append(types, T(in.Uint16()))

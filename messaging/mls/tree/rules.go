@@ -55,7 +55,15 @@ func (e Extensions) needs() (*needs, error) {
 			n.Proposals = append(n.Proposals, t)
 		}
 	}
+	// A list may name a type many times: each is looked up once for each member.
+	n.Extensions, n.Proposals, n.Credentials = distinct(n.Extensions), distinct(n.Proposals), distinct(n.Credentials)
 	return n, nil
+}
+
+// distinct sorts types, and drops all but one of each.
+func distinct[T ~uint16](types []T) []T {
+	slices.Sort(types)
+	return slices.Compact(types)
 }
 
 // check returns ErrUnsupported unless c lists all that is needed.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/kith-kt/kith/messaging/mls/mlstest"
 	"github.com/kith-kt/kith/messaging/mls/suite"
+	"github.com/kith-kt/kith/messaging/mls/syntax"
 )
 
 // "Leaf Node Contents" (7.2): default types are not listed by those who make a leaf
@@ -70,4 +71,28 @@ func sameScheme(a, b suite.ID) bool {
 		}
 	}
 	return a == b
+}
+
+// What a group needs is looked up in the capabilities of every member: each type once,
+// however often required_capabilities names it, and no list is longer than there are
+// types.
+func TestTypesAreNeededOnce(t *testing.T) {
+	q := RequiredCapabilities{
+		Extensions:  []ExtensionType{9, 8, 9, 1, 8},
+		Proposals:   []ProposalType{10, 10},
+		Credentials: []CredentialType{2, 1, 2},
+	}
+	n, err := Extensions{q.Extension(), {Type: 9}}.needs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(n.Extensions, []ExtensionType{8, 9}) || !slices.Equal(n.Proposals, []ProposalType{10}) || !slices.Equal(n.Credentials, []CredentialType{1, 2}) {
+		t.Errorf("%+v", n)
+	}
+	for count, want := range map[int]error{1 << 16: nil, 1<<16 + 1: syntax.ErrTooLong} {
+		q := RequiredCapabilities{Extensions: make([]ExtensionType, count)}
+		if _, err := (Extensions{q.Extension()}).Required(); !errors.Is(err, want) {
+			t.Errorf("%d types: %v, want %v", count, err, want)
+		}
+	}
 }
