@@ -150,3 +150,15 @@ func TestConfig(t *testing.T) {
 		}
 	}
 }
+
+// TestCredentialSizeCountsEveryCertificate: those of no bytes too.
+func TestCredentialSizeCountsEveryCertificate(t *testing.T) {
+	t.Parallel()
+	c := Config{Limits: Limits{CredentialSize: 100}.withDefaults()}
+	for n, want := range map[int]error{25: nil, 26: ErrLimit} {
+		leaf := &tree.LeafNode{Credential: tree.Credential{Type: tree.CredentialX509, Certificates: make([][]byte, n)}}
+		if err := c.sizes(leaf); !errors.Is(err, want) {
+			t.Errorf("%d certificates: %v, want %v", n, err, want)
+		}
+	}
+}

@@ -241,7 +241,7 @@ func (c *Config) sizes(leaf *tree.LeafNode) error {
 	}
 	n := len(leaf.Credential.Identity) + len(leaf.Credential.Unknown)
 	for _, cert := range leaf.Credential.Certificates {
-		n += len(cert)
+		n += 4 + len(cert) // with its length
 	}
 	if n > c.Limits.CredentialSize {
 		return fmt.Errorf("%w: credential of %d bytes", ErrLimit, n)

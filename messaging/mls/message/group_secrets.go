@@ -2,6 +2,7 @@ package message
 
 import (
 	"fmt"
+	"math"
 
 	"github.com/kith-kt/kith/messaging/mls/schedule"
 	"github.com/kith-kt/kith/messaging/mls/suite"
@@ -26,13 +27,14 @@ func (g *GroupSecrets) Marshal(w *syntax.Writer) {
 	syntax.WriteList(w, g.PSKs, func(w *syntax.Writer, id schedule.PreSharedKeyID) { id.Marshal(w) })
 }
 
-// Unmarshal reads secrets.
+// Unmarshal reads secrets. syntax.ErrTooLong: there are more PSKs than PSKLabel can
+// count ("Pre-Shared Keys" (8.4)).
 func (g *GroupSecrets) Unmarshal(r *syntax.Reader) {
 	*g = GroupSecrets{JoinerSecret: r.Vector()}
 	if r.Optional() {
 		g.PathSecret = r.Vector()
 	}
-	g.PSKs = syntax.ReadList(r, func(r *syntax.Reader) (id schedule.PreSharedKeyID) {
+	g.PSKs = syntax.ReadListOf(r, math.MaxUint16, func(r *syntax.Reader) (id schedule.PreSharedKeyID) {
 		id.Unmarshal(r)
 		return id
 	})

@@ -7,6 +7,7 @@ import (
 
 	"github.com/kith-kt/kith/messaging/mls/message"
 	"github.com/kith-kt/kith/messaging/mls/syntax"
+	"github.com/kith-kt/kith/messaging/mls/tree"
 )
 
 // TestListsOfStrangersAreBounded: what anybody can send is refused before its lists
@@ -49,6 +50,16 @@ func TestListsOfStrangersAreBounded(t *testing.T) {
 			w.Uint16(3) // mls_welcome
 			w.Uint16(1)
 		}, func(n int) func(*syntax.Writer) { return list([]byte{0, 0, 0}, n) }, 1 << 17},
+		{"certificates", func(w *syntax.Writer) {
+			w.Uint16(1)
+			w.Uint16(5) // mls_key_package
+			w.Uint16(1)
+			w.Uint16(1)
+			w.Vector(nil)
+			w.Vector(nil)
+			w.Vector(nil)
+			w.Uint16(2) // x509
+		}, func(n int) func(*syntax.Writer) { return list([]byte{0}, n) }, tree.MaxCertificates},
 		{"extensions", func(w *syntax.Writer) {
 			w.Uint16(1)
 			w.Uint16(4) // mls_group_info
@@ -67,6 +78,21 @@ func TestListsOfStrangersAreBounded(t *testing.T) {
 			if _, err := message.Parse(w.Bytes()); !errors.Is(err, want) {
 				t.Errorf("%d %s: %v, want %v", n, test.what, err, want)
 			}
+		}
+	}
+}
+
+// TestPSKsOfGroupSecretsAreBounded: who has a KeyPackage of ours can encrypt
+// GroupSecrets to us. There are no more PSKs than PSKLabel can count (8.4).
+func TestPSKsOfGroupSecretsAreBounded(t *testing.T) {
+	t.Parallel()
+	for n, want := range map[int]error{65535: nil, 65536: syntax.ErrTooLong} {
+		var w syntax.Writer
+		w.Vector(nil)
+		w.Optional(false)
+		w.Vector(bytes.Repeat([]byte{1, 0, 0}, n))
+		if err := syntax.Unmarshal(w.Bytes(), new(message.GroupSecrets)); !errors.Is(err, want) {
+			t.Errorf("%d PSKs: %v, want %v", n, err, want)
 		}
 	}
 }

@@ -51,14 +51,18 @@ func (c *Credential) Marshal(w *syntax.Writer) {
 	}
 }
 
-// Unmarshal reads c.
+// MaxCertificates is the greatest number of certificates in a credential. RFC 9420 has
+// no bound, but a certificate may be one byte in a message, and 24 in memory.
+const MaxCertificates = 1 << 10
+
+// Unmarshal reads c. syntax.ErrTooLong: it has more than MaxCertificates.
 func (c *Credential) Unmarshal(r *syntax.Reader) {
 	*c = Credential{Type: CredentialType(r.Uint16())}
 	switch c.Type {
 	case CredentialBasic:
 		c.Identity = r.Vector()
 	case CredentialX509:
-		c.Certificates = syntax.ReadList(r, (*syntax.Reader).Vector)
+		c.Certificates = syntax.ReadListOf(r, MaxCertificates, (*syntax.Reader).Vector)
 	default:
 		c.Unknown = r.Vector()
 	}
