@@ -59,7 +59,8 @@ func (a hashAlg) sum(dst, msg []byte) []byte {
 }
 
 // mac appends HMAC(key, msg) to dst (RFC 2104): H(K^opad || H(K^ipad || msg)).
-// Its copies of the key are erased.
+// Its copies of the key and of the message are erased: what Extract takes in is a
+// secret too.
 func (a hashAlg) mac(dst, key, msg []byte) []byte {
 	var hashed [maxHash]byte
 	block := a.block()
@@ -89,8 +90,9 @@ func (a hashAlg) mac(dst, key, msg []byte) []byte {
 	n := copy(outer[:], buf[:block])
 	n += copy(outer[n:], digest)
 	dst = a.sum(dst, outer[:n])
-	clear(buf[:block])
-	clear(outer[:block])
+	clear(buf)
+	clear(outer[:])
+	clear(inner[:])
 	clear(hashed[:])
 	return dst
 }
