@@ -156,7 +156,7 @@ func (c *FramedContent) Check(format WireFormat) error {
 	if !public && format != WireFormatPrivateMessage {
 		return fmt.Errorf("%w: content in wire format %d", ErrMalformed, format)
 	}
-	if len(c.AuthenticatedData) > MaxContent || len(c.ApplicationData) > MaxContent {
+	if len(c.AuthenticatedData)+len(c.ApplicationData) > MaxContent { // they are signed in one vector
 		return ErrTooLong
 	}
 	if !public && c.Sender.Type != SenderMember {

@@ -125,6 +125,9 @@ func TestContentIsBounded(t *testing.T) {
 	for what, bend := range map[string]func(*message.FramedContent){
 		"application data":   func(c *message.FramedContent) { c.ApplicationData = tooLong },
 		"authenticated data": func(c *message.FramedContent) { c.AuthenticatedData = tooLong },
+		"both": func(c *message.FramedContent) {
+			c.AuthenticatedData, c.ApplicationData = tooLong[:1<<29], tooLong[1<<29:]
+		},
 	} {
 		c := w.content(t, message.Member(1), message.ContentApplication)
 		bend(&c)

@@ -49,8 +49,8 @@ var (
 	ErrKeyPackage = errors.New("mls: key package is invalid")
 )
 
-// MaxContent bounds application data, authenticated data and padded content, in
-// bytes, so that no vector around them outgrows its length.
+// MaxContent bounds application data and authenticated data together, and padded
+// content, in bytes, so that no vector around them outgrows its length.
 const MaxContent = syntax.MaxVector - 1<<20
 
 // MLS10 is the only protocol version there is.

@@ -110,8 +110,9 @@ func TestPSKNoncesAreFresh(t *testing.T) {
 	if err := errors.Join(a.FreshNonce(s, rand), b.FreshNonce(s, rand)); err != nil {
 		t.Fatal(err)
 	}
-	if bytes.Equal(a.Nonce, b.Nonce) {
-		t.Error("the same nonce twice")
+	// All of it is random, and nothing is used again.
+	if both := append(bytes.Clone(a.Nonce), b.Nonce...); !bytes.Equal(both, mlstest.Bytes(1, 2*s.HashSize())) {
+		t.Errorf("nonces %x and %x are not what the source gave", a.Nonce, b.Nonce)
 	}
 	broken := errors.New("no randomness")
 	refused(t, a.FreshNonce(s, iotest.ErrReader(broken)), broken)

@@ -113,7 +113,7 @@ func sameKeys(a, b *Tree) bool {
 	return slices.Equal(keys(a), keys(b))
 }
 
-// "Evolution of Parent Hashes" (Appendix A): the four steps, and the table of what
+// "Evolution of Parent Hashes" (Appendix B): the four steps, and the table of what
 // is valid with respect to what at the end.
 func TestFigureOfParentHashes(t *testing.T) {
 	g := newTeam(t, x25519)
