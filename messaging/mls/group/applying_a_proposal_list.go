@@ -90,8 +90,12 @@ func (t *transition) leaves() error {
 			}
 		}
 	}
-	if t.tree.MemberCount()+len(t.list.adds) > t.cfg.Limits.Members {
-		return fmt.Errorf("%w: %d members", ErrLimit, t.tree.MemberCount()+len(t.list.adds))
+	n := t.tree.MemberCount() + len(t.list.adds)
+	if t.committer.Type == message.SenderNewMemberCommit {
+		n++
+	}
+	if n > t.cfg.Limits.Members {
+		return fmt.Errorf("%w: %d members", ErrLimit, n)
 	}
 	// Two signatures each: the bulk of the work of a large Commit.
 	errs, leaves := make([]error, len(t.list.adds)), make([]*tree.LeafNode, len(t.list.adds))
@@ -163,6 +167,8 @@ func (t *transition) pskSecret(lookup func(*schedule.PreSharedKeyID) ([]byte, er
 			clear(psks[i].Secret)
 		}
 	}()
+	lookup, forget := once(lookup)
+	defer forget()
 	for i, id := range t.list.psks {
 		secret, err := lookup(id)
 		if err != nil {

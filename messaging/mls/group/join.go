@@ -182,6 +182,8 @@ func (c *Config) welcomePSKs(ids []schedule.PreSharedKeyID, o *JoinOptions) (sec
 			clear(p.Secret)
 		}
 	}()
+	psk, forget := once(c.psk)
+	defer forget()
 	seen := make(map[string]bool)
 	for _, id := range ids {
 		// They are those of a Commit, which has each once (12.2).
@@ -195,7 +197,7 @@ func (c *Config) welcomePSKs(ids []schedule.PreSharedKeyID, o *JoinOptions) (sec
 			if from, key, err = findOrigin(&id, o); err != nil {
 				return nil, nil, err
 			}
-		} else if key, err = c.psk(&id); err != nil {
+		} else if key, err = psk(&id); err != nil {
 			return nil, nil, err
 		}
 		psks = append(psks, schedule.PSK{ID: id, Secret: key})

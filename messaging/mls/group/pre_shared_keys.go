@@ -7,6 +7,7 @@ import (
 
 	"github.com/kith-kt/kith/messaging/mls/component"
 	"github.com/kith-kt/kith/messaging/mls/schedule"
+	"github.com/kith-kt/kith/messaging/mls/syntax"
 )
 
 // psk returns a pre-shared key of the application, or of another group
@@ -51,4 +52,30 @@ func (s *State) psk(id *schedule.PreSharedKeyID) ([]byte, error) {
 		}
 	}
 	return s.cfg.psk(id)
+}
+
+// once returns a lookup that asks for each key once, however often a list names it with
+// other nonces: a key of another group is read from that whole group, and a list may
+// name hundreds of thousands. forget overwrites what was found.
+func once(lookup func(*schedule.PreSharedKeyID) ([]byte, error)) (get func(*schedule.PreSharedKeyID) ([]byte, error), forget func()) {
+	found := make(map[string][]byte)
+	get = func(id *schedule.PreSharedKeyID) ([]byte, error) {
+		key := *id
+		key.Nonce = nil
+		name := string(syntax.Marshal(&key))
+		secret, ok := found[name]
+		if !ok {
+			var err error
+			if secret, err = lookup(id); err != nil {
+				return nil, err
+			}
+			found[name] = secret
+		}
+		return slices.Clone(secret), nil
+	}
+	return get, func() {
+		for _, secret := range found {
+			clear(secret)
+		}
+	}
 }
