@@ -47,7 +47,7 @@ func (c *Client) Join(welcome, ratchetTree []byte) (*Group, error) {
 	if err != nil {
 		return nil, err
 	}
-	if note != nil && s.Epoch() <= note.epoch {
+	if kp.lastResort && note != nil && s.Epoch() <= note.epoch {
 		s.Erase()
 		return nil, fmt.Errorf("%w: epoch %d", ErrReplayed, s.Epoch())
 	}

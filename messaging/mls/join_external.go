@@ -134,7 +134,7 @@ func (g *Group) joined(staged *Staged) (Event, error) {
 		if rest, ok := strings.CutPrefix(name, joiningRecords); ok {
 			changes[name] = nil
 			changes[stateRecords+rest] = value
-		} else if strings.HasPrefix(name, stateRecords) {
+		} else if strings.HasPrefix(name, stateRecords) || strings.HasPrefix(name, sentRecords) || name == acceptedRecord {
 			if _, ok := changes[name]; !ok {
 				changes[name] = nil
 			}
