@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -27,12 +28,15 @@ const (
 // gate is a Directory that says what it is told to.
 type gate struct {
 	answer  map[string]func(ctx context.Context) (*client.Lookup, error)
+	mu      sync.Mutex
 	asked   []string
 	options []client.Options
 }
 
 func (g *gate) Lookup(ctx context.Context, label string, o client.Options) (*client.Lookup, error) {
+	g.mu.Lock()
 	g.asked, g.options = append(g.asked, label), append(g.options, o)
+	g.mu.Unlock()
 	f := g.answer[label]
 	if f == nil {
 		return nil, problem.ErrNoAnswer
@@ -309,7 +313,7 @@ func TestManyLabels(t *testing.T) {
 func TestSlowDirectory(t *testing.T) {
 	w := newWorld(t, func(c *Config) { c.Timeout = time.Millisecond })
 	w.answer = map[string]func(context.Context) (*client.Lookup, error){bob: func(ctx context.Context) (*client.Lookup, error) {
-		if end, ok := ctx.Deadline(); !ok || time.Until(end) > w.cfg.Timeout {
+		if end, ok := ctx.Deadline(); !ok || time.Until(end) > w.cfg.MaxTime {
 			t.Errorf("the request ends at %v", end)
 		}
 		<-ctx.Done()
@@ -465,6 +469,8 @@ func TestConfig(t *testing.T) {
 		"reuse before":  func(c *Config) { c.Reuse = -1 },
 		"labels":        func(c *Config) { c.MaxLabels = -1 },
 		"timeout":       func(c *Config) { c.Timeout = -1 },
+		"time":          func(c *Config) { c.MaxTime = -1 },
+		"parallel":      func(c *Config) { c.Parallel = -1 },
 		"unknown suite": func(c *Config) { c.Suite = 0x0a0a },
 	} {
 		cfg := good

@@ -28,26 +28,31 @@ type Unproved struct {
 // about once, and freshly. There is no limit on labels: all were let in before. Requests
 // end with ctx.
 func (s *Service) Recheck(ctx context.Context, members iter.Seq2[tree.LeafIndex, *tree.LeafNode]) []Unproved {
-	b := s.batch(ctx)
+	var labels []string
+	at := map[string]int{}
+	for _, leaf := range members {
+		name, err := identity(&leaf.Credential)
+		if _, known := at[name]; err == nil && !known {
+			at[name] = len(labels)
+			labels = append(labels, name)
+		}
+	}
+	answers := (&lookups{Service: s, labels: labels}).ask(ctx) // what is kept is not looked at
+	s.warn(labels, answers)
 	var out []Unproved
 	for i, leaf := range members {
-		if err := b.recheck(leaf); err != nil {
+		name, err := identity(&leaf.Credential)
+		if err == nil {
+			a := answers[at[name]]
+			if err = a.err; err == nil {
+				err = s.listed(a.proof, name, leaf.SignatureKey)
+			}
+		}
+		if err != nil {
 			out = append(out, Unproved{mls.Member{Leaf: i, Credential: leaf.Credential, SignatureKey: leaf.SignatureKey}, err})
 		}
 	}
 	return out
-}
-
-func (b *batch) recheck(leaf *tree.LeafNode) error {
-	name, err := identity(&leaf.Credential)
-	if err != nil {
-		return err
-	}
-	p, err := b.prove(name) // what is kept is not looked at
-	if err != nil {
-		return err
-	}
-	return b.listed(p, name, leaf.SignatureKey)
 }
 
 // Unlisted returns the members of whom it is proved that their records do not list them

@@ -3,6 +3,7 @@ package authentication
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -26,31 +27,7 @@ func (p *proof) lists(id suite.ID, key []byte) bool {
 	return false
 }
 
-// batch asks about each label once.
-type batch struct {
-	*Service
-	ctx    context.Context
-	fresh  map[string]*proof // asked for in this batch
-	failed map[string]error
-}
-
-func (s *Service) batch(ctx context.Context) *batch {
-	return &batch{s, ctx, map[string]*proof{}, map[string]error{}}
-}
-
-// check returns nil if a device of a label has a signature key. A proof of earlier
-// batches can only say yes: a device may have been added since.
-func (b *batch) check(label string, key []byte) error {
-	if p := b.reusable(label); p != nil && p.lists(b.cfg.Suite, key) {
-		return nil
-	}
-	p, err := b.prove(label)
-	if err != nil {
-		return err
-	}
-	return b.listed(p, label, key)
-}
-
+// listed returns nil if a device of a label has a signature key.
 func (s *Service) listed(p *proof, label string, key []byte) error {
 	if p.lists(s.cfg.Suite, key) {
 		return nil
@@ -58,63 +35,57 @@ func (s *Service) listed(p *proof, label string, key []byte) error {
 	return fmt.Errorf("%s: %w: their record has no device with the signature key %x… for cipher suite %d; do not trust it before they have published it", label, ErrNotListed, key[:min(len(key), 8)], s.cfg.Suite)
 }
 
-// prove asks the directory, unless it was asked in this batch.
-func (b *batch) prove(label string) (*proof, error) {
-	if p := b.fresh[label]; p != nil {
-		return p, nil
-	}
-	if err := b.failed[label]; err != nil {
-		return nil, err
-	}
-	now := b.cfg.Now()
-	keys, err := b.ask(label)
+// prove asks the directory.
+func (s *Service) prove(ctx context.Context, label string) answer {
+	now := s.cfg.Now()
+	keys, warning, err := s.ask(ctx, label)
 	if err != nil {
-		b.forget(label)
-		b.failed[label] = unproved(label, err)
-		return nil, b.failed[label]
+		cause := context.Cause(ctx)
+		if errors.Is(err, context.Canceled) && cause != nil {
+			err = cause
+		}
+		if !errors.Is(err, errStopped) {
+			s.forget(label)
+		}
+		return answer{err: unproved(label, err)}
 	}
 	p := &proof{now, keys}
-	b.fresh[label] = p
-	b.keep(label, p)
-	return p, nil
+	s.keep(label, p)
+	return answer{proof: p, warning: warning}
 }
 
 // ask goes through the gate. Whatever is not a record that the gate let through, for
 // this label and signed by its holder, is an error.
-func (b *batch) ask(label string) ([]record.MLSKey, error) {
-	l, err := b.cfg.Directory.Lookup(b.ctx, label, client.Options{})
+func (s *Service) ask(ctx context.Context, label string) (keys []record.MLSKey, warning, err error) {
+	l, err := s.cfg.Directory.Lookup(ctx, label, client.Options{})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if l == nil {
-		return nil, errSetting
+		return nil, nil, errSetting
 	}
-	if l.Record == nil || l.Problem != nil && b.cfg.Warn == nil {
+	if l.Record == nil || l.Problem != nil && s.cfg.Warn == nil {
 		if l.Problem != nil {
-			return nil, l.Problem
+			return nil, nil, l.Problem
 		}
-		return nil, errSetting
+		return nil, nil, errSetting
 	}
 	if l.Record.Label != label {
-		return nil, fmt.Errorf("%w, %q", errForeign, l.Record.Label)
+		return nil, nil, fmt.Errorf("%w, %q", errForeign, l.Record.Label)
 	}
 	if l.Standing != record.Held {
 		// A label that was closed lists nobody, and that is proved.
 		if l.Standing == record.Vacated {
-			return nil, nil
+			return nil, nil, nil
 		}
-		return nil, errNobody
+		return nil, nil, errNobody
 	}
-	if l.Problem != nil {
-		b.cfg.Warn(label, l.Problem)
-	}
-	var keys []record.MLSKey
 	for _, d := range l.Record.Devices {
 		if d.MLS != nil {
 			keys = append(keys, *d.MLS)
 		}
 	}
-	return keys, nil
+	return keys, l.Problem, nil
 }
 
 // reusable returns a proof of an earlier batch that is still good, or nil. A clock that
