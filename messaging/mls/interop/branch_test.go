@@ -1,10 +1,13 @@
 package interop
 
 import (
+	"bytes"
 	"fmt"
 	"testing"
 
 	"github.com/kith-kt/kith/messaging/mls/suite"
+	"github.com/kith-kt/kith/messaging/mls/syntax"
+	"github.com/kith-kt/kith/messaging/mls/tree"
 )
 
 // TestBranch: one of either kind branches a group of three of four members, with the
@@ -19,10 +22,18 @@ func TestBranch(t *testing.T) {
 				s, err := suite.Get(id)
 				must(t, err)
 				all := fourMembers(t, p, s)
+				required := tree.RequiredCapabilities{Credentials: []tree.CredentialType{tree.CredentialBasic}}
+				extensions := tree.Extensions{required.Extension()}
+				commits(t, change{extensions: &extensions}, all[0], members(all[1:])...)
 				branch := []successor{all[founder].again(s), all[1-founder].again(s), all[3-founder].again(s)}
 				group, err := branch[0].branches([]byte("branch"), keyPackages(branch[1:]...))
 				must(t, err)
 				nextGroup(t, "branch", branch[0], group, branch[1:]...)
+				for _, m := range branch {
+					if m, ok := m.(*ours); ok && !bytes.Equal(syntax.Marshal(m.group.Context().Extensions), syntax.Marshal(extensions)) {
+						t.Errorf("the branch has the extensions %v", m.group.Context().Extensions)
+					}
+				}
 				talk(t, members(all)...)
 				// Once more, from the epoch that it is in now, without those functions.
 				for i := range branch {

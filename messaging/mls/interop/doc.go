@@ -6,7 +6,7 @@
 // successors, of outsiders and of certificates is beside it), bench.mjs measures
 // them; the packages are installed from the npm registry, at exact versions, into a
 // folder of the test. Without node, npm and a registry the tests are skipped, and fail
-// where CI is set.
+// where CI is set. With KITH_SOAK the sessions are longer, and in all combinations.
 //
 // The tables of docs/performance.md, "Messages (MLS)", are printed by
 //
