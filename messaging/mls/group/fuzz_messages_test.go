@@ -3,8 +3,8 @@ package group
 import (
 	"bytes"
 	"math"
+	"slices"
 
-	"github.com/kith-kt/kith/messaging/mls/component"
 	"github.com/kith-kt/kith/messaging/mls/message"
 	"github.com/kith-kt/kith/messaging/mls/schedule"
 	"github.com/kith-kt/kith/messaging/mls/tree"
@@ -20,18 +20,6 @@ func said(name string, t message.ContentType, change func(i *insider, c *message
 	return insiderAttack{name, func(i *insider) ([]byte, error) {
 		var o fuzzSeal
 		return i.seal(i.sign(formatPrivate, t, func(c *message.FramedContent) { change(i, c, &o) }), o), nil
-	}}
-}
-
-// proposed is an attack by a proposal, in one of the two formats.
-func proposed(name string, proposal func(i *insider) message.Proposal) insiderAttack {
-	return insiderAttack{"proposal: " + name, func(i *insider) ([]byte, error) {
-		p := proposal(i)
-		change := func(c *message.FramedContent) { c.Proposal = p }
-		if i.s.chance(2) {
-			return i.seal(i.sign(formatPrivate, message.ContentProposal, change), fuzzSeal{}), nil
-		}
-		return i.public(i.sign(formatPublic, message.ContentProposal, change)), nil
 	}}
 }
 
@@ -72,7 +60,10 @@ func (i *insider) abroad() *fuzzSent {
 	return fuzzPick(i.s, found)
 }
 
-var messageAttacks = []insiderAttack{
+// messageAttacks are what mallory tries with messages by themselves.
+var messageAttacks = slices.Concat(contentAttacks, proposalAttacks)
+
+var contentAttacks = []insiderAttack{
 	// "Content Encryption" (6.3.1), "Sender Data Encryption" (6.3.2).
 	said("padding", message.ContentApplication, func(i *insider, c *message.FramedContent, o *fuzzSeal) {
 		o.padding = make([]byte, 1+i.s.n(40))
@@ -237,6 +228,31 @@ var messageAttacks = []insiderAttack{
 		leaf, _ := x.sender.Leaf()
 		return i.seal(x.content, fuzzSeal{leaf: &leaf}), nil
 	}},
+	{"content of another group", func(i *insider) ([]byte, error) {
+		// Mallory is in both, and so is who said it, with one signature key.
+		x := i.abroad()
+		if x == nil {
+			return nil, errNotNow
+		}
+		var leaf *tree.LeafIndex
+		for l, n := range i.in.Members() {
+			if l != i.victim.Me() && string(n.Credential.Identity) == x.by.peer.name {
+				leaf = &l
+			}
+		}
+		if leaf == nil {
+			return nil, errNotNow
+		}
+		a := *x.content
+		a.Content.Sender = message.Member(*leaf)
+		if i.s.n(4) > 0 {
+			a.Content.GroupID, a.Content.Epoch = i.e.context.GroupID, i.e.context.Epoch
+		}
+		if x.private {
+			return i.seal(&a, fuzzSeal{leaf: leaf}), nil
+		}
+		return i.public(&a), nil
+	}},
 	{"honest proposal, encrypted again", func(i *insider) ([]byte, error) {
 		x := i.recent(func(x *fuzzSent) bool {
 			return x.kind == message.ContentProposal && x.private && (i.victim.accepted[x] || x.by == i.victim)
@@ -279,100 +295,6 @@ var messageAttacks = []insiderAttack{
 		}
 		return nil, errNotNow
 	}},
-
-	// "Proposals" (12.1).
-	proposed("external_init", func(i *insider) message.Proposal { return &message.ExternalInit{KEMOutput: i.publicKey()} }),
-	proposed("unknown", func(i *insider) message.Proposal { return &message.Unknown{Type: 0xf00d} }),
-	proposed("remove of nobody", func(i *insider) message.Proposal { return &message.Remove{Removed: 77} }),
-	proposed("short nonce", func(i *insider) message.Proposal {
-		p := i.psk("psk")
-		p.PSK.Nonce = nil
-		return p
-	}),
-	proposed("short nonce of a resumption psk", func(i *insider) message.Proposal {
-		p := i.resumption(schedule.UsageApplication, i.in.group, i.e.context.Epoch)
-		p.PSK.Nonce = p.PSK.Nonce[1:]
-		return p
-	}),
-	proposed("psk for a reinit or a branch", func(i *insider) message.Proposal {
-		g := fuzzPick(i.s, i.w.all)
-		return i.resumption(schedule.ResumptionUsage(2+i.s.n(2)), g, g.epoch)
-	}),
-	proposed("reinit with an extension twice", func(i *insider) message.Proposal {
-		p := i.w.reInit(i.in.group)
-		q := tree.RequiredCapabilities{}
-		p.Extensions = tree.Extensions{q.Extension(), q.Extension()}
-		return p
-	}),
-	{"content of another group", func(i *insider) ([]byte, error) {
-		// Mallory is in both, and so is who said it, with one signature key.
-		x := i.abroad()
-		if x == nil {
-			return nil, errNotNow
-		}
-		var leaf *tree.LeafIndex
-		for l, n := range i.in.Members() {
-			if l != i.victim.Me() && string(n.Credential.Identity) == x.by.peer.name {
-				leaf = &l
-			}
-		}
-		if leaf == nil {
-			return nil, errNotNow
-		}
-		a := *x.content
-		a.Content.Sender = message.Member(*leaf)
-		if i.s.n(4) > 0 {
-			a.Content.GroupID, a.Content.Epoch = i.e.context.GroupID, i.e.context.Epoch
-		}
-		if x.private {
-			return i.seal(&a, fuzzSeal{leaf: leaf}), nil
-		}
-		return i.public(&a), nil
-	}},
-	proposed("old version", func(i *insider) message.Proposal { return &message.ReInit{CipherSuite: i.cs.ID()} }),
-	proposed("ephemeral data of nobody", func(i *insider) message.Proposal { return &message.AppEphemeral{Component: 0x9000, Data: []byte{0}} }),
-	proposed("malformed app_ack", func(i *insider) message.Proposal {
-		return &message.AppEphemeral{Component: component.AppAckID, Data: []byte{1}}
-	}),
-	proposed("malformed extension", func(i *insider) message.Proposal {
-		return i.context(tree.Extension{Type: tree.ExtensionRequiredCapabilities, Data: []byte{1}})
-	}),
-	proposed("external sender whom nobody knows", func(i *insider) message.Proposal {
-		return i.context(strangerSender(i))
-	}),
-	proposed("add of a stranger", func(i *insider) message.Proposal {
-		return &message.Add{KeyPackage: i.keyPackageOf(i.realm.erin, i.stranger(), nil)}
-	}),
-	proposed("add with a wrong signature", func(i *insider) message.Proposal {
-		kp := i.freshKeyPackage(nil)
-		kp.Signature[5] ^= 1
-		return &message.Add{KeyPackage: kp}
-	}),
-	proposed("update with a key that nobody knows", func(i *insider) message.Proposal {
-		signer := i.stranger()
-		u := i.update(func(l *tree.LeafNode) { l.SignatureKey = signer.Public() })
-		i.must(u.LeafNode.Sign(i.cs, signer, i.e.context.GroupID, i.in.Me()))
-		return u
-	}),
-	proposed("update to another identity", func(i *insider) message.Proposal {
-		return i.update(func(l *tree.LeafNode) { l.Credential = tree.BasicCredential([]byte("bob")) })
-	}),
-	proposed("update with the old key", func(i *insider) message.Proposal {
-		return i.update(func(l *tree.LeafNode) { l.EncryptionKey = i.e.leaf().EncryptionKey })
-	}),
-	proposed("update of another source", func(i *insider) message.Proposal {
-		return i.update(func(l *tree.LeafNode) { l.Source = tree.SourceCommit })
-	}),
-	proposed("update with a wrong signature", func(i *insider) message.Proposal {
-		u := i.update(nil)
-		u.LeafNode.Signature[9] ^= 1
-		return u
-	}),
-	proposed("update for another leaf", func(i *insider) message.Proposal {
-		u := i.update(nil)
-		i.must(u.LeafNode.Sign(i.cs, i.in.cfg.Signer, i.e.context.GroupID, i.in.Me()+1))
-		return u
-	}),
 }
 
 // keyAt is mallory's own key of a generation, however far ahead.

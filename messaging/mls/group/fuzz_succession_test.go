@@ -208,26 +208,3 @@ func (w *fuzzWorld) names(kp *KeyPackage, welcome []byte, by *fuzzMember) {
 		w.t.Fatalf("%s names %+v", by, id)
 	}
 }
-
-// founderAsked fails unless the founder of a group asked about all that are in it.
-func (w *fuzzWorld) founderAsked(m *fuzzMember) {
-	for i, leaf := range m.Members() {
-		if !slices.ContainsFunc(m.peer.w.asked[m.peer.name], func(a Candidate) bool { return a.Leaf != nil && a.Leaf.Equal(leaf) && a.Index == i }) {
-			w.t.Fatalf("%s did not ask about leaf %d", m, i)
-		}
-	}
-}
-
-// joinerAsked fails unless somebody who joined by an external Commit asked about all
-// whom it found, and about itself, at once.
-func (w *fuzzWorld) joinerAsked(c *peer, by *fuzzMember, state *State, removed []tree.LeafIndex) {
-	var all []Candidate
-	for i, leaf := range by.Members() {
-		all = append(all, candidate(InExternalJoin, i, leaf, nil))
-	}
-	own := candidate(InExternalCommit, state.Me(), state.current.leaf(), nil)
-	if len(removed) > 0 {
-		own.Replaces = by.Member(removed[0])
-	}
-	w.wereAsked(&fuzzMember{State: state, w: w, peer: c, group: by.group}, "external join", append(all, own))
-}
