@@ -1,12 +1,14 @@
 package mls_test
 
 import (
+	"encoding/hex"
 	"errors"
 	"reflect"
 	"strings"
 	"testing"
 
 	"github.com/kith-kt/kith/messaging/mls"
+	"github.com/kith-kt/kith/messaging/mls/group"
 )
 
 // TestOwnExternalCommitTellsWhatItDid: the event of our own external Commit says what
@@ -115,4 +117,62 @@ func TestJoinConfirmedElsewhere(t *testing.T) {
 		t.Fatalf("Confirm once more: %v, want ErrNoPending", err)
 	}
 	wantMessage(t, b, ok[[]byte](t)(a.Send([]byte("second"), nil)), "second")
+}
+
+// TestResyncSendsNothingAgain: what was to be sent again of the state that an external
+// Commit replaces is of an epoch that is over.
+func TestResyncSendsNothingAgain(t *testing.T) {
+	w := newWorld(t, 97)
+	alice, bob := w.client("alice"), w.client("bob")
+	a := ok[*mls.Group](t)(alice.Create(nil, nil))
+	b := add(t, a, bob)[0]
+	ok[[]byte](t)(a.ProposeUpdate(nil, group.ProposalOptions{}))
+	if again := ok[[][]byte](t)(a.Resend()); len(again) != 1 {
+		t.Fatalf("%d messages to send again, want the proposal", len(again))
+	}
+	g, staged, err := alice.JoinExternal(ok[[]byte](t)(b.GroupInfo()), mls.ExternalOptions{Resync: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ok[mls.Event](t)(b.Receive(staged.Message))
+	ok[mls.Event](t)(g.Confirm())
+	if again := ok[[][]byte](t)(g.Resend()); len(again) != 0 {
+		t.Errorf("%d messages to send again", len(again))
+	}
+	if s := ok[*mls.Staged](t)(g.Accepted()); s != nil {
+		t.Error("a Welcome of an earlier epoch is handed out")
+	}
+	// Proposals of the new epoch are counted anew.
+	proposal := ok[[]byte](t)(g.ProposeUpdate(nil, group.ProposalOptions{}))
+	if again := ok[[][]byte](t)(g.Resend()); len(again) != 1 || string(again[0]) != string(proposal) {
+		t.Errorf("%d messages to send again, want the new proposal", len(again))
+	}
+}
+
+// TestNoteBindsLastResortAlone: a KeyPackage that is used once leads to no epoch that we
+// have been in, so that one who was removed from a damaged group is invited as ever.
+func TestNoteBindsLastResortAlone(t *testing.T) {
+	w := newWorld(t, 98)
+	store := &mls.Memory{}
+	alice, bob := must(t)(mls.NewClient(w.config("alice", store))), w.client("bob")
+	b := ok[*mls.Group](t)(bob.Create([]byte("group"), nil))
+	a := add(t, b, alice)[0]
+	if err := store.Apply(mls.Batch{Write: []mls.Record{{Key: "group/" + hex.EncodeToString(a.ID()) + "/state/epoch"}}}); err != nil {
+		t.Fatal(err)
+	}
+	alice = must(t)(mls.NewClient(w.config("alice", store)))
+	if err := alice.Forget(b.ID()); err != nil { // its last epoch is not known
+		t.Fatal(err)
+	}
+	invite := func(pack []byte) []byte {
+		ok[*mls.Staged](t)(b.Remove(ok[[]mls.Member](t)(b.Members())[1:]...))
+		ok[mls.Event](t)(b.Confirm())
+		ok[*mls.Staged](t)(b.Invite(pack))
+		return ok[mls.Event](t)(b.Confirm()).(*mls.Changed).Own.Welcome
+	}
+	if _, err := alice.Join(invite(ok[[]byte](t)(alice.LastResort())), nil); !errors.Is(err, mls.ErrReplayed) {
+		t.Errorf("with one of last resort: %v, want ErrReplayed", err)
+	}
+	g := ok[*mls.Group](t)(alice.Join(invite(ok[[][]byte](t)(alice.KeyPackages(1))[0]), nil))
+	wantMessage(t, b, ok[[]byte](t)(g.Send([]byte("back"), nil)), "back")
 }
