@@ -1,6 +1,7 @@
 package group
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"fmt"
 	"maps"
@@ -148,5 +149,12 @@ func (w *fuzzWorld) consistent(m *fuzzMember) {
 	rules := &tree.Rules{GroupID: m.group.id, Extensions: m.Context().Extensions}
 	if err := m.Tree().Validate(m.Context().TreeHash, rules); err != nil {
 		w.t.Fatalf("%s: tree: %v", m, err)
+	}
+	for epoch := range m.Epoch() + 1 {
+		key, ok := m.ResumptionPSK(epoch)
+		kept := epoch >= m.joined && m.Epoch()-epoch <= uint64(DefaultLimits.ResumptionEpochs)
+		if ok != kept || ok && !bytes.Equal(key, w.resume[fmt.Sprint(string(m.group.id), epoch)]) {
+			w.t.Fatalf("%s: resumption PSK of epoch %d: %v", m, epoch, ok)
+		}
 	}
 }

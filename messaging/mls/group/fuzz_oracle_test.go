@@ -189,7 +189,7 @@ func (w *fuzzWorld) committed(m *fuzzMember, x *fuzzSent, old *epoch, e *Committ
 		w.t.Fatalf("%s: %s follows %+v", name, m, e)
 	}
 	if removed {
-		if m.current != old {
+		if m.current != old || len(m.psks) > 0 {
 			w.t.Fatalf("%s: %s was removed and has gone on", name, m)
 		}
 		return

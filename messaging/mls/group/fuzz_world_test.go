@@ -132,6 +132,7 @@ func (w *fuzzWorld) begin(r *fuzzRealm, c *peer, state *State) *fuzzMember {
 	_, g.open = state.Context().Extensions.Find(tree.ExtensionExternalSenders)
 	w.groups, w.all = append(w.groups, g), append(w.all, g)
 	m := w.enter(g, c, state)
+	m.joined = 0
 	if psk, ok := m.ResumptionPSK(0); ok { // of the epoch before its first Commit
 		w.resume[fmt.Sprint(string(g.id), 0)] = psk
 	}
