@@ -50,8 +50,9 @@ var (
 	ErrMember = group.ErrMember
 	// ErrNoPending: there is no Commit of ours that waits.
 	ErrNoPending = errors.New("mls: no commit of ours is pending")
-	// ErrJoining: we are no member yet, our external Commit waits to be accepted.
-	ErrJoining = errors.New("mls: not a member yet")
+	// ErrJoining: we are no member yet, our external Commit waits to be accepted: Confirm
+	// it, give its echo to Receive, or Discard it.
+	ErrJoining = errors.New("mls: not a member yet: the external commit is to be confirmed or discarded first")
 	// ErrRestored: the group comes from a backup, and its keys may have been used
 	// since: see [Restore].
 	ErrRestored = errors.New("mls: restored from a backup, and no commit of ours since: update first")
@@ -60,5 +61,5 @@ var (
 	ErrReplayed = errors.New("mls: welcome into an epoch that we have been in before")
 	// ErrNoKeyPackage: the Welcome is for none of the KeyPackages that we have, or
 	// have not used.
-	ErrNoKeyPackage = errors.New("mls: welcome for no key package of ours")
+	ErrNoKeyPackage = errors.New("mls: welcome for no key package of ours, or for one that was used")
 )

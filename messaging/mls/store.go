@@ -65,7 +65,7 @@ var (
 	// ErrConflict means that somebody else has changed the group in the store
 	// since it was read: another handle, in this program or another. Nothing was
 	// sent; the next call reads the group again.
-	ErrConflict = errors.New("mls: changed by somebody else")
+	ErrConflict = errors.New("mls: changed by another program on this store: nothing was sent, try again")
 	// ErrCorrupt means that what the store gave back is not what was put there:
 	// records are missing, mixed, or cannot be read. What a newer version wrote is
 	// [ErrFormat] instead.

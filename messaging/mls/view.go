@@ -5,7 +5,8 @@ import (
 	"github.com/kith-kt/kith/messaging/mls/message"
 )
 
-// Members returns the members, in the order of their leaves.
+// Members returns the members, ourselves included, in the order of their leaves. What
+// else is in a leaf, such as its capabilities and extensions, is in [Group.View].
 func (g *Group) Members() ([]Member, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -29,7 +30,8 @@ func (g *Group) Me() (Member, error) {
 	return member(g.state.Me(), g.state.Member(g.state.Me())), nil
 }
 
-// Epoch returns the number of the current epoch.
+// Epoch returns the number of the current epoch: 0 in a group that we have just founded,
+// one more with each Commit.
 func (g *Group) Epoch() (uint64, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -65,7 +67,9 @@ func (g *Group) Waiting() ([]Covered, error) {
 }
 
 // Export returns n secret bytes for a label and a context of the application, the same
-// for all members in this epoch (RFC 9420, "Exporters", 8.5).
+// for all members in this epoch (RFC 9420, "Exporters", 8.5). n is at most 255 times the
+// hash's size, 8160 bytes with SHA-256; otherwise schedule.ErrLength. In a restored group
+// (see [Restore]) they may have been used before.
 func (g *Group) Export(label string, context []byte, n int) ([]byte, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
