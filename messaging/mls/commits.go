@@ -65,7 +65,8 @@ func (g *Group) Update(change *group.LeafChange) (*Staged, error) {
 	})
 }
 
-// Commit stages any Commit. Its zero options cover all that waits. ErrRestored: in a
+// Commit stages any Commit. Its zero options cover all that waits. group.ErrLimit: it, or
+// its Welcome, is longer than Config.Limits.MessageSize: add fewer at once. ErrRestored: in a
 // restored group it must be Public and have a path, see [Restore].
 func (g *Group) Commit(o group.CommitOptions) (*Staged, error) {
 	return g.stage(func() (group.CommitOptions, error) { return o, nil })
@@ -83,8 +84,13 @@ func (g *Group) stage(options func() (group.CommitOptions, error)) (staged *Stag
 		if restored && (o.OmitPath || !o.Public && !g.client.cfg.PublicHandshake) {
 			return ErrRestored
 		}
-		if _, err := g.state.Commit(o); err != nil {
+		p, err := g.state.Commit(o)
+		if err != nil {
 			return err
+		}
+		if err := g.client.cfg.Limits.CheckMessage(max(len(p.Message), len(p.Welcome))); err != nil {
+			g.state.Abandon()
+			return err // nobody would take it
 		}
 		extra := g.healsChange(restored)
 		if g.last != nil {

@@ -12,8 +12,11 @@ import (
 // Send encrypts data for everybody in the group and returns the message (an
 // MLSMessage). aad is authenticated with it, and readable by everybody on the way.
 //
-// ErrUnapplied: a proposal waits for its Commit, which must come first. ErrRestored:
-// see [Restore].
+// group.ErrLimit: with padding it is longer than Config.Limits.MessageSize, which the others
+// would refuse. ErrUnapplied: a proposal waits for its Commit, which must come first. ErrRestored:
+// see [Restore]. ErrConflict, as of all methods that change a group: another program has
+// written to the store in between; nothing was sent, and a second call reads the group
+// again.
 func (g *Group) Send(data, aad []byte) (sent []byte, err error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -21,8 +24,10 @@ func (g *Group) Send(data, aad []byte) (sent []byte, err error) {
 		if g.rec.restored {
 			return ErrRestored
 		}
-		sent, err = g.state.Protect(data, aad)
-		return err
+		if sent, err = g.state.Protect(data, aad); err != nil {
+			return err
+		}
+		return g.client.cfg.Limits.CheckMessage(len(sent)) // by which others go too
 	})
 	if err != nil {
 		return nil, err
@@ -154,7 +159,10 @@ func over(c *Changed, e *group.Committed) Event {
 }
 
 // GroupOf returns the group and the epoch that a message (an MLSMessage) says it
-// belongs to, to find out which Group is to receive it. Nothing is verified.
+// belongs to, to find out which Group is to receive it ([Client.Open]). Nothing is
+// verified. group.ErrUnexpected: it is of no group: a Welcome, which is for
+// [Client.Join], a KeyPackage for [Group.Invite], or a GroupInfo for
+// [Client.JoinExternal].
 func GroupOf(encoded []byte) (id []byte, epoch uint64, err error) {
 	m, err := message.Parse(encoded)
 	if err != nil {
