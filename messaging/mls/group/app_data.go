@@ -36,8 +36,13 @@ func (c *Config) component(id component.ID) (Component, error) {
 func checkAppData(cfg *Config, view *View, p Covered) error {
 	switch proposal := p.Proposal.(type) {
 	case *message.AppDataUpdate:
-		_, err := cfg.component(proposal.Component)
-		return err
+		code, err := cfg.component(proposal.Component)
+		if err != nil {
+			return err
+		}
+		if _, ok := code.(listComponent); ok {
+			return membersOnly(p.Sender)
+		}
 	case *message.AppEphemeral:
 		code, err := cfg.component(proposal.Component)
 		if err != nil {
@@ -146,20 +151,56 @@ func checkDictionary(extensions tree.Extensions) error {
 
 // keepsDictionary checks what a GroupContextExtensions proposal does to the
 // app_data_dictionary: nothing, if the group requires all members to support
-// AppDataUpdate, which is then the only way to change it. before are the
-// extensions that are replaced by after.
-func keepsDictionary(before, after tree.Extensions) error {
+// AppDataUpdate, which is then the only way to change it; nor may those who are no
+// members change what members have to support. before are the extensions that are
+// replaced by after.
+func keepsDictionary(before, after tree.Extensions, by message.Sender) error {
 	if err := checkDictionary(after); err != nil {
 		return err
 	}
 	required, err := before.Required()
-	if err != nil || !slices.Contains(required.Proposals, tree.ProposalAppDataUpdate) {
+	if err != nil {
 		return err
+	}
+	if !slices.Contains(required.Proposals, tree.ProposalAppDataUpdate) {
+		if sameLists(before, after) {
+			return nil
+		}
+		return membersOnly(by)
 	}
 	old, was := before.Find(tree.ExtensionAppDataDictionary)
 	data, is := after.Find(tree.ExtensionAppDataDictionary)
 	if was != is || string(old) != string(data) {
 		return fmt.Errorf("%w: group_context_extensions: app_data_dictionary is changed by app_data_update only", ErrProposal)
+	}
+	return nil
+}
+
+// sameLists reports whether app_components and safe_aad are the same in both.
+func sameLists(a, b tree.Extensions) bool {
+	x, _, err := component.FromExtensions(a)
+	if err != nil {
+		return false
+	}
+	y, _, err := component.FromExtensions(b)
+	if err != nil {
+		return false
+	}
+	for _, id := range []component.ID{component.AppComponentsID, component.SafeAADID} {
+		before, was := x.Get(id)
+		after, is := y.Get(id)
+		if was != is || string(before) != string(after) {
+			return false
+		}
+	}
+	return true
+}
+
+// membersOnly refuses somebody who is no member, or is about to be one: what a group
+// requires of its members, and how they write authenticated data, is for them to say.
+func membersOnly(by message.Sender) error {
+	if by.Type != message.SenderMember {
+		return fmt.Errorf("%w: a list of components from %v", ErrForbidden, by)
 	}
 	return nil
 }
@@ -188,16 +229,13 @@ func components(extensions tree.Extensions, id component.ID) (component.List, bo
 // looked at: pass it if the extensions did not change.
 func checkComponents(t, before *tree.Tree, extensions tree.Extensions) error {
 	for _, id := range []component.ID{component.AppComponentsID, component.SafeAADID} {
-		required, _, err := components(extensions, id)
+		required, err := requiredComponents(extensions, id)
 		if err != nil {
 			return err
 		}
 		if len(required) == 0 {
 			continue
 		}
-		// Each is looked up once for each member, however often it is named.
-		slices.Sort(required)
-		required = slices.Compact(required)
 		for i, leaf := range t.Members() {
 			if before != nil && before.Leaf(i) == leaf {
 				continue
@@ -212,6 +250,15 @@ func checkComponents(t, before *tree.Tree, extensions tree.Extensions) error {
 		}
 	}
 	return nil
+}
+
+// requiredComponents returns one of the lists of a GroupContext, sorted, each
+// component once: that is how often each is looked up for each member, however often
+// it is named.
+func requiredComponents(extensions tree.Extensions, id component.ID) (component.List, error) {
+	list, _, err := components(extensions, id)
+	slices.Sort(list)
+	return slices.Compact(list), err
 }
 
 // hasSafeAAD reports whether the authenticated data of all messages in a group
@@ -230,13 +277,16 @@ func checkSafeAAD(aad []byte) error {
 	return nil
 }
 
-// listComponent is app_components and safe_aad in the GroupContext: an update
+// listComponent is app_components and safe_aad in the GroupContext: a member's update
 // replaces the list. Whether all members support what it then requires is checked
 // with the new tree.
 type listComponent struct{}
 
 func (listComponent) Update(_ *View, _ []byte, _ bool, updates []AppData) ([]byte, error) {
 	for _, u := range updates {
+		if err := membersOnly(u.Sender); err != nil {
+			return nil, err
+		}
 		if err := syntax.Unmarshal(u.Data, new(component.List)); err != nil {
 			return nil, err
 		}
@@ -244,7 +294,7 @@ func (listComponent) Update(_ *View, _ []byte, _ bool, updates []AppData) ([]byt
 	return updates[len(updates)-1].Data, nil
 }
 
-func (listComponent) Remove(*View, message.Sender) error { return nil }
+func (listComponent) Remove(_ *View, by message.Sender) error { return membersOnly(by) }
 
 func (listComponent) Ephemeral(*View, AppData) error {
 	return fmt.Errorf("%w: a list of components is no ephemeral data", ErrProposal)

@@ -234,7 +234,7 @@ func TestDictionaryByGroupContextExtensions(t *testing.T) {
 		t.Errorf("%q", data)
 	}
 	bad := tree.Extensions{{Type: tree.ExtensionAppDataDictionary, Data: []byte{3, 0}}}
-	if err := keepsDictionary(nil, bad); err == nil {
+	if err := keepsDictionary(nil, bad, message.Member(0)); err == nil {
 		t.Error("a malformed dictionary")
 	}
 }

@@ -58,7 +58,7 @@ func (t *transition) context() error {
 	if p == nil {
 		return nil
 	}
-	if err := keepsDictionary(t.extensions, p.Extensions); err != nil {
+	if err := keepsDictionary(t.extensions, p.Extensions, t.list.contextBy); err != nil {
 		return err
 	}
 	candidates, err := t.cfg.checkContextExtensions(t.extensions, p.Extensions)

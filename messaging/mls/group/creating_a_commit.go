@@ -7,6 +7,7 @@ import (
 	"github.com/kith-kt/kith/messaging/mls/message"
 	"github.com/kith-kt/kith/messaging/mls/schedule"
 	"github.com/kith-kt/kith/messaging/mls/suite"
+	"github.com/kith-kt/kith/messaging/mls/syntax"
 	"github.com/kith-kt/kith/messaging/mls/tree"
 	"github.com/kith-kt/kith/messaging/mls/treekem"
 )
@@ -194,7 +195,9 @@ func (s *State) Commit(o CommitOptions) (*Pending, error) {
 		withTree:      !o.WithoutTree,
 		extensions:    o.GroupInfo,
 	}
-	d.leaf, d.signer = o.Leaf.apply(s.current.leaf(), signer)
+	if d.leaf, d.signer, err = o.Leaf.apply(&s.cfg, s.current.leaf(), signer); err != nil {
+		return nil, err
+	}
 	own, err := s.byValue(o.ByValue)
 	if err != nil {
 		return nil, err
@@ -205,7 +208,7 @@ func (s *State) Commit(o CommitOptions) (*Pending, error) {
 	for _, ref := range o.References {
 		w := s.cache.find(ref)
 		if w == nil {
-			return nil, fmt.Errorf("%x: %w", []byte(ref), ErrUnknownProposal)
+			return nil, fmt.Errorf("%s: %w", syntax.Hex(ref), ErrUnknownProposal)
 		}
 		d.proposals = append(d.proposals, w.Covered)
 	}

@@ -131,7 +131,7 @@ func Join(cfg Config, kp *KeyPackage, w *message.Welcome, o JoinOptions) (*State
 func (c *Config) groupOf(info *message.GroupInfo, o *JoinOptions) (*tree.Tree, error) {
 	context := &info.GroupContext
 	if o.Member != nil && o.Member(context.GroupID) {
-		return nil, fmt.Errorf("%w: %x", ErrMember, context.GroupID)
+		return nil, fmt.Errorf("%w: %s", ErrMember, syntax.Hex(context.GroupID))
 	}
 	encoded, ok := info.Extensions.Find(tree.ExtensionRatchetTree)
 	if !ok {
@@ -203,7 +203,7 @@ func (c *Config) welcomePSKs(ids []schedule.PreSharedKeyID, o *JoinOptions) (sec
 		psks = append(psks, schedule.PSK{ID: id, Secret: key})
 	}
 	if o.Continues != nil && (from == nil || !from.continues(o.Continues)) {
-		return nil, nil, fmt.Errorf("%w: it does not continue group %x", ErrOrigin, o.Continues)
+		return nil, nil, fmt.Errorf("%w: it does not continue group %s", ErrOrigin, syntax.Hex(o.Continues))
 	}
 	secret, err = schedule.PSKSecret(c.Suite, psks)
 	return secret, from, err

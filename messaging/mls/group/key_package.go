@@ -123,16 +123,7 @@ func (c *Config) newLeaf(o LeafOptions) (*tree.LeafNode, error) {
 			return nil, err
 		}
 	}
-	if leaf.Capabilities.SupportsExtension(tree.ExtensionAppDataDictionary) {
-		data, _, err := component.FromExtensions(leaf.Extensions)
-		if err != nil {
-			return nil, fmt.Errorf("%w: %w", ErrConfig, err)
-		}
-		if _, ok := data.Get(component.AppComponentsID); !ok {
-			leaf.Extensions = data.With(component.AppComponentsID, syntax.Marshal(c.knownComponents())).Into(leaf.Extensions)
-		}
-	}
-	return leaf, nil
+	return leaf, c.advertise(leaf, nil)
 }
 
 // seconds is the time of a Lifetime. Nothing before 1970 can be written.

@@ -25,16 +25,16 @@ func findOrigin(id *schedule.PreSharedKeyID, o *JoinOptions) (*origin, []byte, e
 		s = o.Origin(id.GroupID)
 	}
 	if s == nil || string(s.GroupID()) != string(id.GroupID) || s.Removed() {
-		return nil, nil, fmt.Errorf("%w: we are not in group %x", ErrOrigin, id.GroupID)
+		return nil, nil, fmt.Errorf("%w: we are not in group %s", ErrOrigin, syntax.Hex(id.GroupID))
 	}
 	// "the last Commit to the referenced group contains a ReInit proposal": the
 	// group is closed, and the key that of its last epoch.
 	if id.Usage == schedule.UsageReInit && (s.ReInit() == nil || id.Epoch != s.Epoch()) {
-		return nil, nil, fmt.Errorf("%w: no reinit led to epoch %d of group %x", ErrOrigin, id.Epoch, id.GroupID)
+		return nil, nil, fmt.Errorf("%w: no reinit led to epoch %d of group %s", ErrOrigin, id.Epoch, syntax.Hex(id.GroupID))
 	}
 	key, ok := s.ResumptionPSK(id.Epoch)
 	if !ok {
-		return nil, nil, fmt.Errorf("%w: epoch %d of group %x", ErrPSK, id.Epoch, id.GroupID)
+		return nil, nil, fmt.Errorf("%w: epoch %d of group %s", ErrPSK, id.Epoch, syntax.Hex(id.GroupID))
 	}
 	return &origin{id.Usage, s}, key, nil
 }

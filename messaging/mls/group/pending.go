@@ -41,38 +41,6 @@ const (
 	purposeBranch
 )
 
-// LeafChange says what is different in our next leaf. Fields that are nil stay as
-// they are in the current one.
-type LeafChange struct {
-	Credential   *tree.Credential
-	Signer       suite.Signer // the key that the leaf and all after it is signed with
-	Capabilities *tree.Capabilities
-	Extensions   tree.Extensions // empty and not nil: none
-}
-
-// apply returns the template of the leaf after a change, and its signer. c may be
-// nil.
-func (c *LeafChange) apply(leaf *tree.LeafNode, signer suite.Signer) (tree.LeafNode, suite.Signer) {
-	next := *leaf
-	if c == nil {
-		return next, signer
-	}
-	if c.Credential != nil {
-		next.Credential = *c.Credential
-	}
-	if c.Capabilities != nil {
-		next.Capabilities = *c.Capabilities
-	}
-	if c.Extensions != nil {
-		next.Extensions = c.Extensions
-	}
-	if c.Signer != nil {
-		signer = c.Signer
-		next.SignatureKey = signer.Public()
-	}
-	return next, signer
-}
-
 // Pending is a Commit of ours that is not merged: others may win the epoch ("Sequencing
 // of State Changes", 14). It is sent, and merged once it is known that it is
 // the one that the group follows. Welcome must not leave before that.

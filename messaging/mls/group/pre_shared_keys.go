@@ -19,17 +19,17 @@ func (c *Config) psk(id *schedule.PreSharedKeyID) ([]byte, error) {
 	var what string
 	switch id.Type {
 	case schedule.ExternalPSK:
-		what = fmt.Sprintf("external %x", id.ID)
+		what = fmt.Sprintf("external %s", syntax.Hex(id.ID))
 		if c.PSK != nil {
 			secret, err = c.PSK(id.ID)
 		}
 	case schedule.ApplicationPSK:
-		what = fmt.Sprintf("component %d, %x", id.Component, id.ID)
+		what = fmt.Sprintf("component %d, %s", id.Component, syntax.Hex(id.ID))
 		if c.ComponentPSK != nil {
 			secret, err = c.ComponentPSK(component.ID(id.Component), id.ID)
 		}
 	case schedule.ResumptionPSK:
-		what = fmt.Sprintf("epoch %d of group %x", id.Epoch, id.GroupID)
+		what = fmt.Sprintf("epoch %d of group %s", id.Epoch, syntax.Hex(id.GroupID))
 		if c.Resumption != nil {
 			secret, err = c.Resumption(id.GroupID, id.Epoch)
 		}

@@ -24,8 +24,10 @@ type proposalList struct {
 	adds    []*message.Add
 	psks    []*schedule.PreSharedKeyID
 	context *message.GroupContextExtensions
-	reinit  *message.ReInit
-	init    *message.ExternalInit
+	// contextBy made it.
+	contextBy message.Sender
+	reinit    *message.ReInit
+	init      *message.ExternalInit
 }
 
 type leafUpdate struct {
@@ -113,7 +115,7 @@ func sortProposals(cfg *Config, e *epoch, committer message.Sender, all []Covere
 			if l.context != nil {
 				return nil, listError("two group_context_extensions")
 			}
-			l.context = q
+			l.context, l.contextBy = q, p.Sender
 		case *message.ReInit:
 			if err := checkReInit(q); err != nil {
 				return nil, err

@@ -50,7 +50,10 @@ func (s *State) ProposeUpdate(change *LeafChange, o ProposalOptions) ([]byte, er
 	if err != nil {
 		return nil, err
 	}
-	leaf, signer := change.apply(s.current.leaf(), signer)
+	leaf, signer, err := change.apply(&s.cfg, s.current.leaf(), signer)
+	if err != nil {
+		return nil, err
+	}
 	key, public, err := s.cfg.Suite.GenerateKeyPair(s.cfg.Rand)
 	if err != nil {
 		return nil, err
@@ -183,7 +186,7 @@ func (s *State) checkProposal(p Covered, own bool) ([]Candidate, error) {
 		}
 		return nil, nil
 	case *message.GroupContextExtensions:
-		if err := keepsDictionary(e.context.Extensions, q.Extensions); err != nil {
+		if err := keepsDictionary(e.context.Extensions, q.Extensions, p.Sender); err != nil {
 			return nil, err
 		}
 		if own {
