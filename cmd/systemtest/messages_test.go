@@ -266,12 +266,12 @@ func TestMessagesUnderAnEvilProvider(t *testing.T) {
 	t.Run("another record to Alice alone", func(t *testing.T) {
 		t.Parallel()
 		tk, alice, a, b, theirs, forged := begin(t)
+		staged, err := b.Update(nil) // while he can prove his own leaf
+		must(t, err)
 		tk.front.Set(evil.SwapValue(tk.op.Handler(), tk.log.Format(), forged))
-		err := still(t, a, authentication.ErrUnproved, inviting(a, theirs.keyPackage(t)))
+		err = still(t, a, authentication.ErrUnproved, inviting(a, theirs.keyPackage(t)))
 		evidence(t, err, client.BadProof)
 		// Nor is Bob's own device proved by such answers.
-		staged, err := b.Update(nil)
-		must(t, err)
 		evidence(t, still(t, a, authentication.ErrUnproved, func() error { _, err := a.Receive(staged.Message); return err }), client.BadProof)
 		must(t, b.Discard())
 		// Checking the members again finds it out too, and accuses no member, also by
@@ -358,7 +358,7 @@ func TestWelcomeWithSomebodyUnproved(t *testing.T) {
 	// Nor by himself, on the word of a GroupInfo.
 	info, err := c.GroupInfo()
 	must(t, err)
-	if _, _, err = bob.JoinExternal(info, mls.ExternalOptions{}); !errors.Is(err, mls.ErrUnauthenticated) || !errors.Is(err, authentication.ErrNotListed) {
+	if _, _, err = bob.JoinExternal(info, mls.ExternalOptions{Resync: true}); !errors.Is(err, mls.ErrUnauthenticated) || !errors.Is(err, authentication.ErrNotListed) {
 		t.Fatal(err)
 	}
 	// Without the listener he comes.
@@ -414,7 +414,8 @@ func TestExternalCommitBySomebodyUnproved(t *testing.T) {
 func TestRemovedDeviceLeavesGroups(t *testing.T) {
 	t.Parallel()
 	tk := newTalk(t, "alice", "bob")
-	alice, lost := tk.proved("alice"), tk.proved("bob")
+	alice, lost := tk.proved("alice"), tk.phone("bob", lax)
+	tk.publish("bob", devices(lost))
 	a, err := alice.Create(nil, nil)
 	must(t, err)
 	b := invite(t, a, lost)
