@@ -32,6 +32,11 @@ func apply(cfg *Config, from *epoch, committer message.Sender, proposals []Cover
 	if err != nil {
 		return nil, err
 	}
+	if list.reinit != nil && sending {
+		if err := leadsOn(list.reinit, from.context.GroupID); err != nil {
+			return nil, err
+		}
+	}
 	t := &transition{
 		cfg: cfg, from: from, committer: committer, list: list, sending: sending,
 		tree: from.tree.Clone(), extensions: from.context.Extensions,

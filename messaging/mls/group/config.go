@@ -66,7 +66,7 @@ type Limits struct {
 	Proposals        int // that wait for a Commit, in one epoch
 	ProposalsSize    int // bytes of all that wait for a Commit
 	CommitProposals  int // in one Commit
-	ExtensionsSize   int // bytes of one extensions field: GroupContext, leaf, KeyPackage
+	ExtensionsSize   int // bytes of one extensions field: GroupContext, KeyPackage, leaf (with its capabilities)
 	CredentialSize   int // bytes of one credential
 	PastEpochs       int // epochs whose application messages can still be read; -1: none
 	ResumptionEpochs int // past epochs whose resumption PSK is kept; -1: none

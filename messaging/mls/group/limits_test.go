@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/kith-kt/kith/messaging/mls/message"
+	"github.com/kith-kt/kith/messaging/mls/suite"
 	"github.com/kith-kt/kith/messaging/mls/tree"
 )
 
@@ -147,6 +148,28 @@ func TestConfig(t *testing.T) {
 		spoil(&cfg)
 		if _, err := Create(cfg, nil, c.leaf(), CreateOptions{}); !errors.Is(err, ErrConfig) {
 			t.Errorf("without %s: %v", what, err)
+		}
+	}
+}
+
+// TestCapabilitiesCount with the extensions of a leaf: both stay in everybody's tree.
+func TestCapabilitiesCount(t *testing.T) {
+	t.Parallel()
+	c := Config{Limits: Limits{ExtensionsSize: 100}.withDefaults()}
+	one := tree.Extensions{{Type: tree.ExtensionApplicationID, Data: make([]byte, 80)}} // 88 bytes
+	for what, list := range map[string]func(can *tree.Capabilities, n int){
+		"versions":    func(can *tree.Capabilities, n int) { can.Versions = make([]tree.ProtocolVersion, n) },
+		"suites":      func(can *tree.Capabilities, n int) { can.CipherSuites = make([]suite.ID, n) },
+		"extensions":  func(can *tree.Capabilities, n int) { can.Extensions = make([]tree.ExtensionType, n) },
+		"proposals":   func(can *tree.Capabilities, n int) { can.Proposals = make([]tree.ProposalType, n) },
+		"credentials": func(can *tree.Capabilities, n int) { can.Credentials = make([]tree.CredentialType, n) },
+	} {
+		for n, want := range map[int]error{6: nil, 7: ErrLimit} {
+			leaf := &tree.LeafNode{Extensions: one}
+			list(&leaf.Capabilities, n)
+			if err := c.sizes(leaf); !errors.Is(err, want) {
+				t.Errorf("%d %s: %v, want %v", n, what, err, want)
+			}
 		}
 	}
 }

@@ -135,7 +135,7 @@ func TestReinitializeRejects_11_2(t *testing.T) {
 		t.Errorf("by somebody who was removed: %v", err)
 	}
 	future := w.group("dave", CreateOptions{})
-	w.commit(future[0], future, CommitOptions{ByValue: []message.Proposal{&message.ReInit{GroupID: []byte("next"), Version: 2, CipherSuite: w.suite.ID()}}})
+	future[0].State.reinit = &message.ReInit{GroupID: []byte("next"), Version: 2, CipherSuite: w.suite.ID()}
 	if _, _, err := future[0].Reinitialize(future[0].cfg, ContinueOptions{Leaf: future[0].leaf()}); !errors.Is(err, message.ErrVersion) {
 		t.Errorf("a version that we do not have: %v", err)
 	}

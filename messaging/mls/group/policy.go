@@ -42,6 +42,12 @@ type Policy interface {
 // in all members, and what it returns becomes part of the group's agreed context:
 // the same bytes everywhere. It must not keep anything of a call: a Commit that is
 // looked at may still lose.
+//
+// It has the last word on its data only if the group requires app_data_update in its
+// required_capabilities. Otherwise a GroupContextExtensions proposal may set the whole
+// app_data_dictionary, as the draft has it, and no Component is asked: it is then for
+// the Policy to refuse those. (What is in app_components and safe_aad, members alone
+// can change in either way.)
 type Component interface {
 	// Update returns the component's data after updates, in the order of the
 	// Commit. current is what there is; present says whether there is any.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/kith-kt/kith/messaging/mls/message"
 	"github.com/kith-kt/kith/messaging/mls/schedule"
+	"github.com/kith-kt/kith/messaging/mls/suite"
 	"github.com/kith-kt/kith/messaging/mls/syntax"
 	"github.com/kith-kt/kith/messaging/mls/tree"
 )
@@ -236,12 +237,31 @@ func checkReInit(p *message.ReInit) error {
 	return nil
 }
 
+// leadsOn refuses a ReInit that we would not send: nobody here could found the group
+// that it promises, or join it, and this one would be closed for good. Whoever receives
+// such a Commit follows it, since the others do (12.1.5); the Policy may refuse it.
+func leadsOn(p *message.ReInit, groupID []byte) error {
+	if p.Version != message.MLS10 {
+		return fmt.Errorf("%w: reinit to %w %d", ErrProposal, message.ErrVersion, p.Version)
+	}
+	if _, err := suite.Get(p.CipherSuite); err != nil {
+		return fmt.Errorf("%w: reinit: %w", ErrProposal, err)
+	}
+	if bytes.Equal(p.GroupID, groupID) {
+		return fmt.Errorf("%w: reinit to the group's own identifier", ErrProposal)
+	}
+	return nil
+}
+
 // sizes refuses what is larger than our limits in a leaf.
 func (c *Config) sizes(leaf *tree.LeafNode) error {
-	if n := extensionsSize(leaf.Extensions); n > c.Limits.ExtensionsSize {
-		return fmt.Errorf("%w: leaf with %d bytes of extensions", ErrLimit, n)
+	can := &leaf.Capabilities
+	types := len(can.Versions) + len(can.CipherSuites) + len(can.Extensions) + len(can.Proposals) + len(can.Credentials)
+	n := extensionsSize(leaf.Extensions) + 2*types
+	if n > c.Limits.ExtensionsSize {
+		return fmt.Errorf("%w: leaf with %d bytes of extensions and capabilities", ErrLimit, n)
 	}
-	n := len(leaf.Credential.Identity) + len(leaf.Credential.Unknown)
+	n = len(leaf.Credential.Identity) + len(leaf.Credential.Unknown)
 	for _, cert := range leaf.Credential.Certificates {
 		n += 4 + len(cert) // with its length
 	}

@@ -181,10 +181,10 @@ func (s *State) checkProposal(p Covered, own bool) ([]Candidate, error) {
 	case *message.PreSharedKey:
 		return nil, checkPSK(cfg, &q.PSK, purposeNone)
 	case *message.ReInit:
-		if err := checkReInit(q); err != nil {
+		if err := checkReInit(q); err != nil || !own {
 			return nil, err
 		}
-		return nil, nil
+		return nil, leadsOn(q, e.context.GroupID)
 	case *message.GroupContextExtensions:
 		if err := keepsDictionary(e.context.Extensions, q.Extensions, p.Sender); err != nil {
 			return nil, err

@@ -72,7 +72,8 @@ func TestReInitParameters_11_2(t *testing.T) {
 		p := &message.ReInit{GroupID: f.context.GroupID, Version: message.MLS10, CipherSuite: f.suite.ID()}
 		c.change(p)
 		f.originOf(schedule.UsageReInit, func(w *world, all []*peer) {
-			w.commit(all[1], all, CommitOptions{ByValue: []message.Proposal{p}})
+			// Not by Commit, which sends no ReInit to a version that is not ours.
+			w.tell(all[1], all, all[1].forge(badCommit{proposals: []Covered{all[1].value(p)}}))
 		})
 		if _, err := f.carolJoins(); !errors.Is(err, c.want) {
 			t.Errorf("%s: %v, want %v", name, err, c.want)

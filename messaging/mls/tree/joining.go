@@ -36,7 +36,7 @@ func (t *Tree) Validate(treeHash []byte, rules *Rules) error {
 
 // validateNodes makes the checks that need one node only.
 func (t *Tree) validateNodes(rules *Rules) error {
-	needs, err := rules.Extensions.needs()
+	needs, err := rules.needs()
 	if err != nil {
 		return err
 	}

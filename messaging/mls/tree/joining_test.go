@@ -227,6 +227,7 @@ func TestTreeIsMeasuredByTheGroup(t *testing.T) {
 	if err := g.tree.Validate(g.tree.RootHash(), rules); !errors.Is(err, ErrLifetime) {
 		t.Errorf("leaf of a KeyPackage that is over: %v", err)
 	}
+	rules = g.rules()
 	rules.Extensions = Extensions{{ExtensionRequiredCapabilities, []byte{1}}}
 	if err := g.tree.Validate(g.tree.RootHash(), rules); !errors.Is(err, syntax.ErrSyntax) {
 		t.Errorf("requirements that cannot be read: %v", err)

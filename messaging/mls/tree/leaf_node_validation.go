@@ -18,7 +18,7 @@ import (
 // What is left to do: [Tree.ValidateChanges] once the leaf node is in a tree, and
 // asking the Authentication Service.
 func ValidateLeaf(s *suite.Suite, l *LeafNode, place Place, index LeafIndex, replaces *LeafNode, rules *Rules) error {
-	needs, err := rules.Extensions.needs()
+	needs, err := rules.needs()
 	if err != nil {
 		return err
 	}

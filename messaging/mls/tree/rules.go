@@ -3,6 +3,7 @@ package tree
 import (
 	"fmt"
 	"slices"
+	"sync"
 )
 
 // Place is where a leaf node was found, on which its source depends.
@@ -17,12 +18,22 @@ const (
 
 // Rules are what leaf nodes are measured by: the parameters of their group and
 // the moment. The zero value is that of a KeyPackage for no group yet, at an
-// unknown time.
+// unknown time. They must not change once they are in use.
 type Rules struct {
 	GroupID     []byte
 	Extensions  Extensions // GroupContext.extensions
 	Now         uint64     // s since the Unix epoch; 0: lifetimes are not compared with it
 	MaxLifetime uint64     // s, the longest that a lifetime may be; 0: DefaultMaxLifetime
+
+	once sync.Once // what follows is read from Extensions once for all leaf nodes
+	need *needs
+	err  error
+}
+
+// needs are the capabilities that Extensions ask for.
+func (r *Rules) needs() (*needs, error) {
+	r.once.Do(func() { r.need, r.err = r.Extensions.needs() })
+	return r.need, r.err
 }
 
 // DefaultMaxLifetime is what "Leaf Node Contents" (7.2) asks an application to

@@ -73,6 +73,51 @@ func sameScheme(a, b suite.ID) bool {
 	return a == b
 }
 
+// What a group requires may be a megabyte, and a Commit may add thousands: it is read
+// once for all leaf nodes that are held against the same rules.
+func TestRequirementsAreReadOnce(t *testing.T) {
+	q := RequiredCapabilities{Extensions: []ExtensionType{0xf123}}
+	rules := &Rules{Extensions: Extensions{q.Extension()}}
+	first, err := rules.needs()
+	if err != nil || !slices.Equal(first.Extensions, q.Extensions) {
+		t.Fatal(first, err)
+	}
+	if again, _ := rules.needs(); again != first {
+		t.Error("read again")
+	}
+	s, err := suite.Get(suite.X25519_AES128GCM_SHA256_Ed25519)
+	if err != nil {
+		t.Fatal(err)
+	}
+	leaf := &LeafNode{Source: SourceUpdate, Credential: BasicCredential(nil), Capabilities: Capabilities{
+		Versions: []ProtocolVersion{MLS10}, CipherSuites: []suite.ID{s.ID()}, Credentials: []CredentialType{CredentialBasic}}}
+	empty := &Rules{Extensions: rules.Extensions}
+	for _, validate := range []func(*Rules) error{
+		func(r *Rules) error { return ValidateLeaf(s, leaf, InTree, 0, nil, r) },
+		func(r *Rules) error {
+			g := New(s)
+			g.Add(leaf)
+			return g.Validate(g.RootHash(), r)
+		},
+	} {
+		// What was read is what counts: rules must not change.
+		r := &Rules{Extensions: Extensions{{Type: ExtensionRequiredCapabilities}}}
+		r.once.Do(func() { r.need = first })
+		if err := validate(r); !errors.Is(err, ErrUnsupported) {
+			t.Error(err)
+		}
+	}
+	if err := ValidateLeaf(s, leaf, InTree, 0, nil, empty); !errors.Is(err, ErrUnsupported) || empty.need == nil {
+		t.Error(err)
+	}
+	bad := &Rules{Extensions: Extensions{{Type: ExtensionRequiredCapabilities}}}
+	for range 2 {
+		if err := ValidateLeaf(s, leaf, InTree, 0, nil, bad); !errors.Is(err, syntax.ErrSyntax) {
+			t.Error(err)
+		}
+	}
+}
+
 // What a group needs is looked up in the capabilities of every member: each type once,
 // however often required_capabilities names it, and no list is longer than there are
 // types.
