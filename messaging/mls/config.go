@@ -19,7 +19,8 @@ type Config struct {
 	Signer     suite.Signer    // has the signature key that the Credential vouches for
 	// Authenticator says whether a credential is what it claims: the Authentication
 	// Service. It is asked about every leaf by every way into a group, see
-	// group.Authenticator.
+	// group.Authenticator. It must compare with Candidate.Replaces too: otherwise whoever
+	// it knows takes anybody's place in a group, by an Update or by an external Commit.
 	Authenticator group.Authenticator
 	Store         Store
 	Rand          io.Reader        // crypto/rand.Reader
