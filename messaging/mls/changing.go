@@ -105,7 +105,12 @@ func (g *Group) remove(epoch uint64) error {
 		g.drop()
 		return err
 	}
-	also.Write = append(also.Write, g.keep...)
+	gone, err := g.client.awaitsNothing(g.id)
+	if err != nil {
+		g.drop()
+		return err
+	}
+	also.Write = append(append(also.Write, g.keep...), gone...)
 	err = g.rec.remove(also)
 	g.drop()
 	return err
@@ -118,7 +123,12 @@ func (c *Client) scrap(g *Group) error {
 	if err != nil {
 		return storeError("listing a group", err)
 	}
-	b := Batch{Write: []Record{{leftKey(g.id), syntax.Marshal(&leftNote{^uint64(0)})}}}
+	b := Batch{Write: []Record{{leftKey(g.id), syntax.Marshal(&leftNote{scrapped})}}}
+	gone, err := c.awaitsNothing(g.id)
+	if err != nil {
+		return err
+	}
+	b.Write = append(b.Write, gone...)
 	for _, key := range keys {
 		b.Write = append(b.Write, Record{Key: key})
 	}

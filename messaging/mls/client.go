@@ -98,25 +98,44 @@ func (c *Client) Open(id []byte) (*Group, error) {
 			return nil, fmt.Errorf("%w: %x", ErrNoGroup, id)
 		}
 	}
-	g := c.handle(id)
-	g.mu.Lock()
-	defer g.mu.Unlock()
+	g, release := c.hold(id)
+	defer release()
 	if err := g.ready(); err != nil {
 		return nil, err
 	}
 	return g, nil
 }
 
-// handle returns the one handle of a group. It does not say that there is one.
-func (c *Client) handle(id []byte) *Group {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	g := c.open[string(id)]
-	if g == nil {
-		g = &Group{client: c, id: slices.Clone(id)}
-		c.open[string(id)] = g
+// hold returns the one handle of a group, locked. It does not say that there is one: if
+// it made the handle, and there is no group when it is released, nobody else has seen it
+// and it is dropped, so that the identifiers of strangers leave nothing behind.
+func (c *Client) hold(id []byte) (g *Group, release func()) {
+	for {
+		c.mu.Lock()
+		g = c.open[string(id)]
+		made := g == nil
+		if made {
+			g = &Group{client: c, id: slices.Clone(id)}
+			c.open[string(id)] = g
+		}
+		c.mu.Unlock()
+		g.mu.Lock()
+		c.mu.Lock()
+		dropped := c.open[string(id)] != g // while we waited for its lock
+		c.mu.Unlock()
+		if dropped {
+			g.mu.Unlock()
+			continue
+		}
+		return g, func() {
+			defer g.mu.Unlock()
+			if made && !c.present(id) {
+				c.mu.Lock()
+				delete(c.open, string(id))
+				c.mu.Unlock()
+			}
+		}
 	}
-	return g
 }
 
 // present reports whether there is a group in the store.

@@ -79,8 +79,17 @@ func (g *Group) succeed(keyPackages [][]byte, found func(group.ContinueOptions) 
 		}
 		return nil, nil, fmt.Errorf("%w: %x", ErrMember, s.GroupID())
 	}
+	from := g.id
+	if g.state.ReInit() == nil {
+		from = nil // a branch
+	}
+	awaited, err := g.client.agreed(s.GroupID(), from)
+	if err != nil {
+		s.Erase()
+		return nil, nil, err
+	}
 	accepted := &Staged{Epoch: s.Epoch(), Welcome: welcome}
-	next, err = g.client.found(s, false, Batch{}, Record{acceptedRecord, syntax.Marshal(accepted)})
+	next, err = g.client.found(s, false, Batch{Write: awaited}, Record{acceptedRecord, syntax.Marshal(accepted)})
 	if err != nil {
 		return nil, nil, err
 	}

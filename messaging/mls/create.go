@@ -10,7 +10,8 @@ import (
 )
 
 // Create founds a group whose only member we are. id: 32 random bytes if nil;
-// otherwise it must be unlike that of all groups, everywhere. extensions are those of
+// otherwise it must be unlike that of all groups, everywhere, and is not one that a
+// ReInit has given away (group.ErrOrigin, see [*Reinitialized]). extensions are those of
 // the GroupContext: required capabilities ([tree.RequiredCapabilities.Extension]),
 // application data ([component.Dictionary.Into]), external senders.
 func (c *Client) Create(id []byte, extensions tree.Extensions) (*Group, error) {
@@ -29,6 +30,9 @@ func (c *Client) Create(id []byte, extensions tree.Extensions) (*Group, error) {
 	} else if left != nil {
 		return nil, fmt.Errorf("%w: a group of this identifier was left", ErrReplayed)
 	}
+	if _, err := c.agreed(id, nil); err != nil {
+		return nil, err
+	}
 	s, err := group.Create(cfg, id, c.leaf(), group.CreateOptions{Extensions: extensions})
 	if err != nil {
 		return nil, err
@@ -39,9 +43,8 @@ func (c *Client) Create(id []byte, extensions tree.Extensions) (*Group, error) {
 // found stores a group that is new to us, with more records of it and with what also
 // belongs to the change, and returns its handle.
 func (c *Client) found(s *group.State, restored bool, also Batch, more ...Record) (*Group, error) {
-	g := c.handle(s.GroupID())
-	g.mu.Lock()
-	defer g.mu.Unlock()
+	g, release := c.hold(s.GroupID())
+	defer release()
 	rec, all, err := readRecords(c.cfg.Store, groupPrefix(g.id))
 	if err != nil {
 		s.Erase()

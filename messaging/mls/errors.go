@@ -56,9 +56,9 @@ var (
 	// ErrRestored: the group comes from a backup, and its keys may have been used
 	// since: see [Restore].
 	ErrRestored = errors.New("mls: restored from a backup, and no commit of ours since: update first")
-	// ErrReplayed: the Welcome leads into an epoch of a group that we have been in
-	// and left.
-	ErrReplayed = errors.New("mls: welcome into an epoch that we have been in before")
+	// ErrReplayed: the Welcome leads into an epoch of a group that we have been in and
+	// left, or the GroupInfo into one before it ([ExternalOptions].Older).
+	ErrReplayed = errors.New("mls: back into an epoch of a group that is over for us")
 	// ErrNoKeyPackage: the Welcome is for none of the KeyPackages that we have, or
 	// have not used.
 	ErrNoKeyPackage = errors.New("mls: welcome for no key package of ours, or for one that was used")

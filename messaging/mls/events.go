@@ -68,8 +68,17 @@ type Removed struct {
 }
 
 // Reinitialized: the group was closed, and goes on with new parameters in a group
-// that the one who closed it founds (RFC 9420, "Reinitialization", 11.2).
+// that any of its members founds ([Group.Continue]; RFC 9420, "Reinitialization", 11.2).
 // Nothing can be sent in the old group any more.
+//
+// From here on ReInit.GroupID is that one's: no other group of this identifier is
+// founded or entered, until we are in it or this group is forgotten ([Client.Forget]),
+// which also gives it up. An identifier of a group that we are in already cannot be
+// that of the next one: Join and Continue say [ErrMember] until that group is forgotten,
+// which may not be worth it, and with a note of a group that was left Continue says
+// [ErrReplayed]. If several closed groups name the same identifier, none is continued
+// until all but one are forgotten. A ReInit whose identifier was not drawn at random by
+// somebody trusted is best answered by founding another group.
 type Reinitialized struct {
 	Changed
 	ReInit *message.ReInit

@@ -29,7 +29,7 @@ type Group struct {
 	last  *Staged      // our Commit that was accepted last, if its Welcome is kept
 	sent  [][]byte     // our proposals of this epoch (MLSMessages)
 	heals bool         // the Commit that waits ends the restored mode
-	keep  []Record     // what the application wants stored with the next change
+	keep  []Record     // what is stored with the next change and not the group's own: the application's, and awaits
 	gone  error        // why the group is over for this handle: it is not in the store
 }
 

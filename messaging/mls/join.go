@@ -14,6 +14,10 @@ import (
 // Last-resort KeyPackages can be used again by whoever has an old Welcome: a group
 // that was left is therefore not entered in an epoch up to the one that we left it
 // in ([ErrReplayed]), since its keys were used then.
+//
+// After a ReInit ([*Reinitialized]) a group of the identifier that it names is entered
+// only if it continues the one that was closed, with all that was agreed on; otherwise
+// group.ErrOrigin, until the closed group is forgotten.
 func (c *Client) Join(welcome, ratchetTree []byte) (*Group, error) {
 	if err := c.cfg.Limits.CheckMessage(len(welcome) + len(ratchetTree)); err != nil {
 		return nil, err
@@ -34,26 +38,50 @@ func (c *Client) Join(welcome, ratchetTree []byte) (*Group, error) {
 	if err != nil {
 		return nil, err
 	}
+	from, err := reinitialized(&cfg, kp, w)
+	if err != nil {
+		return nil, err
+	}
+	var origin *group.State
+	defer func() {
+		if origin != nil {
+			origin.Erase()
+		}
+	}()
 	s, err := group.Join(cfg, kp.KeyPackage, w, group.JoinOptions{
 		RatchetTree:  ratchetTree,
 		Member:       c.present,
-		Origin:       c.peek,
+		Origin:       func(id []byte) *group.State { origin = c.peek(id); return origin },
 		AllowExpired: c.cfg.AllowExpired,
 	})
 	if err != nil {
 		return nil, err
 	}
-	note, noted, err := c.left(s.GroupID())
+	also, err := c.joining(s, kp, from)
 	if err != nil {
+		s.Erase()
 		return nil, err
 	}
-	if kp.lastResort && note != nil && s.Epoch() <= note.epoch {
-		s.Erase()
-		return nil, fmt.Errorf("%w: epoch %d", ErrReplayed, s.Epoch())
-	}
-	also := Batch{Expect: []Record{noted, kp.stored}}
-	if !kp.lastResort {
-		also.Write = kp.gone()
-	}
 	return c.found(s, kp.restored, also)
+}
+
+// joining returns what else changes when we enter a group by a Welcome, if we may: what
+// it continues is from, nil if nothing.
+func (c *Client) joining(s *group.State, kp *keyPackage, from []byte) (Batch, error) {
+	note, noted, err := c.left(s.GroupID())
+	if err != nil {
+		return Batch{}, err
+	}
+	if kp.lastResort && note != nil && s.Epoch() <= note.epoch {
+		return Batch{}, fmt.Errorf("%w: epoch %d", ErrReplayed, s.Epoch())
+	}
+	awaited, err := c.agreed(s.GroupID(), from)
+	if err != nil {
+		return Batch{}, err
+	}
+	also := Batch{Expect: []Record{noted, kp.stored}, Write: awaited}
+	if !kp.lastResort {
+		also.Write = append(also.Write, kp.gone()...)
+	}
+	return also, nil
 }

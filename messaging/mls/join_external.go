@@ -22,13 +22,21 @@ type ExternalOptions struct {
 	// SelfRemoves are proposals of the epoch that came with the GroupInfo.
 	SelfRemoves [][]byte
 	AAD         []byte
+	// Older takes a GroupInfo of an epoch before the last that the store knows us to have
+	// been in, also if we have left. It is for a group that went back for all, or whose
+	// later epochs only we have seen (a Commit of ours that was confirmed and never
+	// accepted). Otherwise whoever hands out the GroupInfo takes us back to members who
+	// were removed since, and who read what we send: only people can know which it is.
+	Older bool
 }
 
 // JoinExternal joins a group on the word of a GroupInfo (an MLSMessage, from
 // [Group.GroupInfo]), without being invited (RFC 9420, "Joining via External Commits",
 // 12.4.3.2). We are a member once the Commit that it stages is accepted: see [Staged].
 // Until then the group can do nothing but that. If it is not accepted, Discard it, and
-// try again with a newer GroupInfo.
+// try again with a newer GroupInfo. [ErrReplayed]: it is one from before the last epoch
+// that we have been in, see [ExternalOptions]. group.ErrOrigin: a ReInit has given the
+// identifier to another group, see [Client.Join].
 func (c *Client) JoinExternal(groupInfo []byte, o ExternalOptions) (*Group, *Staged, error) {
 	if err := c.cfg.Limits.CheckMessage(len(groupInfo) + len(o.RatchetTree)); err != nil {
 		return nil, nil, err
@@ -57,20 +65,30 @@ func (c *Client) JoinExternal(groupInfo []byte, o ExternalOptions) (*Group, *Sta
 		}
 	}
 
-	g := c.handle(info.GroupContext.GroupID)
-	g.mu.Lock()
-	defer g.mu.Unlock()
+	g, release := c.hold(info.GroupContext.GroupID)
+	defer release()
 	g.drop()
-	rec, _, err := readRecords(c.cfg.Store, groupPrefix(g.id))
+	rec, all, err := readRecords(c.cfg.Store, groupPrefix(g.id))
 	if err != nil {
 		return nil, nil, err
 	}
-	if rec.headSeen != nil {
+	if rec.headSeen == nil {
+		if _, err := c.agreed(g.id, nil); err != nil {
+			return nil, nil, err
+		}
+	} else {
 		if !o.Resync {
 			return nil, nil, fmt.Errorf("%w: %x", ErrMember, g.id)
 		}
 		if _, waits := rec.sums[joinRecord]; waits {
 			return nil, nil, ErrPending
+		}
+	}
+	if !o.Older {
+		if last, err := c.lastEpoch(g.id, all); err != nil {
+			return nil, nil, err
+		} else if info.GroupContext.Epoch < last {
+			return nil, nil, fmt.Errorf("%w: a GroupInfo of epoch %d, and we have been in %d", ErrReplayed, info.GroupContext.Epoch, last)
 		}
 	}
 	var removes removed
@@ -97,6 +115,23 @@ func (c *Client) JoinExternal(groupInfo []byte, o ExternalOptions) (*Group, *Sta
 	return g, staged, nil
 }
 
+// lastEpoch returns the last epoch of a group that the store knows us to have been in; 0
+// if it knows none: we have never been in it, or its state was lost. A state that is there
+// says it, even if a note names a later epoch: then we went back (ExternalOptions.Older).
+func (c *Client) lastEpoch(id []byte, all map[string][]byte) (uint64, error) {
+	if len(under(all, stateRecords)) > 0 {
+		if s, err := c.load(id, all, stateRecords); err == nil {
+			defer s.Erase()
+			return s.Epoch(), nil
+		}
+	}
+	note, _, err := c.left(id)
+	if err != nil || note == nil || note.epoch == scrapped {
+		return 0, err
+	}
+	return note.epoch, nil
+}
+
 // joined makes the state that our external Commit leads to the group's.
 func (g *Group) joined(staged *Staged) (Event, error) {
 	heals := g.heals
@@ -113,6 +148,13 @@ func (g *Group) joined(staged *Staged) (Event, error) {
 		if also, err = g.client.leaving(g.id, g.state.Epoch()); err != nil {
 			return nil, err
 		}
+	}
+	if g.state != nil && g.state.ReInit() != nil { // it is not closed after all
+		gone, err := g.client.awaitsNothing(g.id)
+		if err != nil {
+			return nil, err
+		}
+		also.Write = append(also.Write, gone...)
 	}
 	known := g.rec.headSeen
 	g.drop()

@@ -12,9 +12,8 @@ import (
 // of its last epoch (see [Client.Join]). Others do not learn of it: to leave, see
 // [Group.Leave].
 func (c *Client) Forget(id []byte) error {
-	g := c.handle(id)
-	g.mu.Lock()
-	defer g.mu.Unlock()
+	g, release := c.hold(id)
+	defer release()
 	err := g.ready()
 	switch {
 	case err == nil && g.state == nil:
@@ -31,6 +30,9 @@ func (c *Client) Forget(id []byte) error {
 
 // leftNote is what remains of a group that was left.
 type leftNote struct{ epoch uint64 }
+
+// scrapped is the epoch in the note of a group that could not be read any more.
+const scrapped = ^uint64(0)
 
 func (n *leftNote) Marshal(w *syntax.Writer)   { w.Uint64(n.epoch) }
 func (n *leftNote) Unmarshal(r *syntax.Reader) { n.epoch = r.Uint64() }

@@ -11,8 +11,8 @@ import (
 )
 
 // TestOldGroupInfoAndOldWelcome: a KeyPackage of last resort leads into an epoch that
-// was left only if the note of it is lost. An external Commit, on an old GroupInfo, into
-// an earlier epoch does not lose it.
+// was left only if the note of it is lost. An external Commit into an earlier epoch, on an
+// old GroupInfo that the application takes all the same, does not lose it.
 func TestOldGroupInfoAndOldWelcome(t *testing.T) {
 	forget := func(t *testing.T, alice *mls.Client, a, _ *mls.Group) {
 		t.Helper()
@@ -59,7 +59,7 @@ func TestOldGroupInfoAndOldWelcome(t *testing.T) {
 			// The delivery service has kept everything, and Bob is on its side.
 			bobsConfig.Store = oldBob
 			again := ok[*mls.Group](t)(must(t)(mls.NewClient(bobsConfig)).Open(b.ID()))
-			a, staged, err := alice.JoinExternal(old, mls.ExternalOptions{Resync: true})
+			a, staged, err := alice.JoinExternal(old, mls.ExternalOptions{Resync: true, Older: true})
 			if err != nil {
 				t.Fatal(err)
 			}

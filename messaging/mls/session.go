@@ -104,6 +104,7 @@ func (g *Group) received(e group.Event, before *group.View, lost *Staged) (Event
 		if err := g.happened(event); err != nil {
 			return nil, err
 		}
+		g.awaits(e.ReInit)
 		if err := g.store(g.rec.restored, g.moved()...); err != nil {
 			return nil, err
 		}

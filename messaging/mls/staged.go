@@ -114,6 +114,7 @@ func (g *Group) confirm() (event Event, err error) {
 		if err := g.happened(over); err != nil {
 			return err
 		}
+		g.awaits(e.ReInit)
 		extra := g.moved()
 		if staged.Welcome != nil {
 			extra = append(extra, Record{acceptedRecord, syntax.Marshal(staged)})

@@ -29,7 +29,7 @@ import (
 //     are erased as soon as the medium allows. Forward secrecy (RFC 9420, "Deletion
 //     Schedule", 9.2) ends where this promise does.
 //
-// The client's keys begin with "group/", "keypackage/", "left/" and "restored/"; what the
+// The client's keys begin with "group/", "keypackage/", "left/", "reinit/" and "restored/"; what the
 // application keeps with [Config.Keep] begins with "app/".
 //
 // Values are secret keys in the clear: encrypt the medium. A store put back from a
