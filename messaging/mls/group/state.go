@@ -17,6 +17,7 @@ import (
 // A method that fails leaves the State as it was, except that a key of our own
 // ratchets may be used up without a message: never is one used twice.
 type State struct {
+	suite.Redacted
 	cfg     Config
 	current *epoch
 	past    []*pastEpoch    // the newest first, Limits.PastEpochs at most

@@ -12,6 +12,7 @@ import (
 // GroupSecrets is what a new member enters an epoch with: "Joining via Welcome
 // Message" (12.4.3.1).
 type GroupSecrets struct {
+	suite.Redacted
 	JoinerSecret []byte
 	PathSecret   []byte // nil: none, since the Commit has no path
 	PSKs         []schedule.PreSharedKeyID

@@ -112,6 +112,7 @@ type KeyPackageOptions struct {
 
 // KeyPackagePrivate is the private half of a KeyPackage.
 type KeyPackagePrivate struct {
+	suite.Redacted
 	InitKey       []byte // decrypts the Welcome; erased after it has
 	EncryptionKey []byte // of the leaf
 }

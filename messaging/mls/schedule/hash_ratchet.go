@@ -27,6 +27,7 @@ const (
 
 // Key is a single-use message key.
 type Key struct {
+	suite.Redacted
 	Key   []byte // AEAD.Nk bytes
 	Nonce []byte // AEAD.Nn bytes, before the reuse guard
 }

@@ -10,6 +10,7 @@ import (
 // Secrets are the secrets of one epoch, KDF.Nh bytes each ("Key Schedule" (8)).
 // The epoch_secret they come from is gone.
 type Secrets struct {
+	suite.Redacted
 	suite *suite.Suite
 
 	// For the Welcomes of the Commit that began the epoch. ForgetJoiner erases

@@ -3,6 +3,7 @@ package schedule
 import (
 	"fmt"
 
+	"github.com/kith-kt/kith/messaging/mls/suite"
 	"github.com/kith-kt/kith/messaging/mls/tree"
 )
 
@@ -10,6 +11,7 @@ import (
 // message is genuine. It is decided by Commit, once the message has been
 // decrypted and its signature verified, or by Discard.
 type Opening struct {
+	suite.Redacted
 	tree       *SecretTree
 	version    uint64 // of the tree that the Opening was derived from
 	leaf       tree.LeafIndex

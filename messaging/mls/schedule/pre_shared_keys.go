@@ -108,6 +108,7 @@ func (id *PreSharedKeyID) SameKey(other *PreSharedKeyID) bool {
 
 // PSK is a pre-shared key and the identity under which it is used.
 type PSK struct {
+	suite.Redacted
 	ID     PreSharedKeyID
 	Secret []byte // of any length
 }

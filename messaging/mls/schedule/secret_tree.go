@@ -29,6 +29,7 @@ func (k Kind) String() string {
 // of a leaf derives the secrets between the two, O(log n) of them, and leaves
 // those of the branches that were not taken.
 type SecretTree struct {
+	suite.Redacted
 	suite     *suite.Suite
 	leafCount uint32 // a power of two
 

@@ -46,12 +46,6 @@ func (e ecdsaScheme) generate(rand io.Reader) ([]byte, error) {
 	return nil, fmt.Errorf("%w: the source of randomness yields no scalar", ErrKey)
 }
 
-type ecdsaSigner struct {
-	scheme ecdsaScheme
-	key    *ecdsa.PrivateKey
-	pub    []byte
-}
-
 func (e ecdsaScheme) signer(priv []byte) (Signer, error) {
 	key, err := ecdsa.ParseRawPrivateKey(e.curve, priv)
 	if err != nil {
@@ -61,13 +55,9 @@ func (e ecdsaScheme) signer(priv []byte) (Signer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: ECDSA public key", ErrKey)
 	}
-	return &ecdsaSigner{e, key, pub}, nil
-}
-
-func (s *ecdsaSigner) Public() []byte { return s.pub }
-
-func (s *ecdsaSigner) Sign(content []byte) ([]byte, error) {
-	return s.key.Sign(nil, s.scheme.digest(content), s.scheme.cryptoHash())
+	return &keySigner{public: pub, sign: func(content []byte) ([]byte, error) {
+		return key.Sign(nil, e.digest(content), e.cryptoHash())
+	}}, nil
 }
 
 func (e ecdsaScheme) publicKey(pub []byte) (*ecdsa.PublicKey, error) {

@@ -13,8 +13,6 @@ import (
 // ed25519Scheme is Ed25519 of RFC 8032; private keys are seeds.
 type ed25519Scheme struct{}
 
-type ed25519Signer struct{ key ed25519.PrivateKey }
-
 func (ed25519Scheme) generate(rand io.Reader) ([]byte, error) {
 	return randomSeed(rand, ed25519.SeedSize)
 }
@@ -31,13 +29,10 @@ func (ed25519Scheme) signer(priv []byte) (Signer, error) {
 	if len(priv) != ed25519.SeedSize {
 		return nil, fmt.Errorf("%w: Ed25519 seed of %d bytes", ErrKey, len(priv))
 	}
-	return ed25519Signer{ed25519.NewKeyFromSeed(priv)}, nil
-}
-
-func (s ed25519Signer) Public() []byte { return s.key[ed25519.SeedSize:] }
-
-func (s ed25519Signer) Sign(content []byte) ([]byte, error) {
-	return ed25519.Sign(s.key, content), nil
+	key := ed25519.NewKeyFromSeed(priv)
+	return &keySigner{public: key[ed25519.SeedSize:], sign: func(content []byte) ([]byte, error) {
+		return ed25519.Sign(key, content), nil
+	}}, nil
 }
 
 // check is the decoding of RFC 8032 (5.1.3), which the standard library's Verify
@@ -65,8 +60,6 @@ func (e ed25519Scheme) verify(pub, content, signature []byte) error {
 // ed448Scheme is Ed448 of RFC 8032 with an empty context; private keys are seeds.
 type ed448Scheme struct{}
 
-type ed448Signer struct{ key ed448.PrivateKey }
-
 func (ed448Scheme) generate(rand io.Reader) ([]byte, error) {
 	return randomSeed(rand, ed448.SeedSize)
 }
@@ -75,13 +68,10 @@ func (ed448Scheme) signer(priv []byte) (Signer, error) {
 	if len(priv) != ed448.SeedSize {
 		return nil, fmt.Errorf("%w: Ed448 seed of %d bytes", ErrKey, len(priv))
 	}
-	return ed448Signer{ed448.NewKeyFromSeed(priv)}, nil
-}
-
-func (s ed448Signer) Public() []byte { return s.key[ed448.SeedSize:] }
-
-func (s ed448Signer) Sign(content []byte) ([]byte, error) {
-	return ed448.Sign(s.key, content, ""), nil
+	key := ed448.NewKeyFromSeed(priv)
+	return &keySigner{public: key[ed448.SeedSize:], sign: func(content []byte) ([]byte, error) {
+		return ed448.Sign(key, content, ""), nil
+	}}, nil
 }
 
 func (ed448Scheme) check(pub []byte) error {

@@ -15,6 +15,7 @@ import (
 // Created is a new path of this member that is in the tree, and that nobody else
 // knows yet.
 type Created struct {
+	suite.Redacted
 	suite   *suite.Suite
 	tree    *tree.Tree
 	leaf    tree.LeafNode

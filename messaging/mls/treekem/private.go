@@ -12,6 +12,7 @@ import (
 // Private holds the private keys that a member has of the ratchet tree: that of
 // its leaf, and those of the nodes above it that it was told.
 type Private struct {
+	suite.Redacted
 	leaf tree.LeafIndex
 	keys map[tree.NodeIndex][]byte // of the leaf, and of nodes on its direct path
 }
