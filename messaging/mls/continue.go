@@ -79,11 +79,7 @@ func (g *Group) succeed(keyPackages [][]byte, found func(group.ContinueOptions) 
 		}
 		return nil, nil, fmt.Errorf("%w: %x", ErrMember, s.GroupID())
 	}
-	from := g.id
-	if g.state.ReInit() == nil {
-		from = nil // a branch
-	}
-	awaited, err := g.client.agreed(s.GroupID(), from)
+	awaited, err := g.client.agreed(s.GroupID(), g.id) // none awaits a branch
 	if err != nil {
 		s.Erase()
 		return nil, nil, err

@@ -1,9 +1,9 @@
 package mls
 
 import (
-	"bytes"
 	"crypto/rand"
 	"errors"
+	"runtime"
 	"sync"
 	"testing"
 	"time"
@@ -76,28 +76,28 @@ func TestStrangersLeaveNoHandles(t *testing.T) {
 // as everybody else.
 func TestDroppedHandleIsNotUsed(t *testing.T) {
 	c := lonely(t)
-	for n := range 50 {
-		id := bytes.Repeat([]byte{byte(n)}, 4)
+	id := []byte("nobody's")
+	for range 1000 {
+		_, release := c.hold(id)
 		var all sync.WaitGroup
-		handles := make([]*Group, 8)
-		for i := range handles {
+		for range 2 {
 			all.Go(func() {
-				if i == 0 {
-					handles[i], _ = c.Create(id, nil)
-					return
+				g, release := c.hold(id)
+				defer release()
+				c.mu.Lock()
+				defer c.mu.Unlock()
+				if c.open[string(id)] != g {
+					t.Error("it holds a handle that was dropped")
 				}
-				_ = c.Forget([]byte("none")) // made and dropped all the time
-				handles[i], _ = c.Open(id)
 			})
 		}
-		all.Wait()
-		for i, g := range handles[1:] {
-			if g != nil && g != handles[0] {
-				t.Fatalf("handle %d is another one", i+1)
-			}
+		for range 10 {
+			runtime.Gosched() // so that some wait for the lock
 		}
+		release()
+		all.Wait()
 	}
-	if len(c.open) != 50 {
+	if len(c.open) != 0 {
 		t.Errorf("%d handles", len(c.open))
 	}
 }

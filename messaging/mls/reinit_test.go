@@ -221,14 +221,44 @@ func TestTwoGroupsCloseInFavourOfOne(t *testing.T) {
 	sameEpoch(t, next, ok[*mls.Group](t)(bob.Join(welcome, nil)))
 }
 
+// TestOneContinuationDoesNotStandForAnother: nor does that of a group which was closed
+// earlier, in favour of the same identifier, and which nobody awaits any more.
+func TestOneContinuationDoesNotStandForAnother(t *testing.T) {
+	w := newWorld(t, 117)
+	alice, bob, mallory, eve := w.client("alice"), w.client("bob"), w.client("mallory"), w.client("eve")
+	m := ok[*mls.Group](t)(mallory.Create([]byte("mallory's"), nil))
+	others := add(t, m, bob, eve)
+	reinit(t, m, "new", others...)
+	_, welcome, err := m.Continue(pack(t, bob), pack(t, eve))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, again, err := others[1].Continue(pack(t, bob), pack(t, mallory))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ok[*mls.Group](t)(bob.Join(welcome, nil))
+	if err := bob.Forget([]byte("new")); err != nil {
+		t.Fatal(err)
+	}
+	a := ok[*mls.Group](t)(alice.Create([]byte("old"), nil))
+	reinit(t, a, "new", add(t, a, bob)...)
+	_, err = bob.Join(again, nil)
+	refused(t, "the second continuation of another group", err)
+}
+
 // TestEverybodyMayContinue: if two do, who founded the one that does not count joins the
 // other.
 func TestEverybodyMayContinue(t *testing.T) {
 	w := newWorld(t, 115)
-	alice, bob, carol := w.client("alice"), w.client("bob"), w.client("carol")
+	store := &mls.Memory{}
+	alice, bob, carol := w.client("alice"), must(t)(mls.NewClient(w.config("bob", store))), w.client("carol")
 	a := ok[*mls.Group](t)(alice.Create([]byte("old"), nil))
 	others := add(t, a, bob, carol)
 	reinit(t, a, "new", others...)
+	if n := len(ok[[]string](t)(store.List("reinit/"))); n != 1 {
+		t.Fatalf("%d groups are awaited, want 1", n)
+	}
 	next, welcome, err := a.Continue(pack(t, bob), pack(t, carol))
 	if err != nil {
 		t.Fatal(err)
@@ -236,6 +266,9 @@ func TestEverybodyMayContinue(t *testing.T) {
 	mine, lost, err := others[0].Continue(pack(t, alice), pack(t, carol))
 	if err != nil {
 		t.Fatal(err)
+	}
+	if left := ok[[]string](t)(store.List("reinit/")); len(left) != 0 {
+		t.Errorf("%q are left behind", left)
 	}
 	if _, err := bob.Join(welcome, nil); !errors.Is(err, mls.ErrMember) {
 		t.Fatalf("Join: %v, want ErrMember", err)
