@@ -1,6 +1,7 @@
 package group
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/kith-kt/kith/messaging/mls/suite"
@@ -63,7 +64,8 @@ type Candidate struct {
 	// Leaf is the whole leaf, to read only; nil for an external sender.
 	Leaf *tree.LeafNode
 	// Replaces is the leaf whose place the candidate takes: the new credential must
-	// then be a valid successor of the old one. nil for a new member.
+	// then be a valid successor of the old one, see [SuccessorAuthenticator]. nil for a
+	// new member.
 	Replaces *tree.LeafNode
 }
 
@@ -82,6 +84,39 @@ type Candidate struct {
 // from any goroutine that calls into a State.
 type Authenticator interface {
 	Authenticate(groupID []byte, candidates []Candidate) error
+}
+
+// SuccessorAuthenticator is an Authenticator that lets a leaf pass to another
+// credential, such as that of a person who was renamed. By an Update, a Commit or an
+// external Commit with a Remove, somebody takes the place of a member: whoever an
+// Authenticator knows could so put anybody out and come in, if nobody compared the two.
+//
+// An Authenticator that is none of these is therefore asked about a successor only if
+// its credential is the same, or both are of one type that is not basic: a chain of
+// X.509 certificates is another one whenever it is renewed, and whose it is (Replaces)
+// only the Authenticator can tell.
+type SuccessorAuthenticator interface {
+	Authenticator
+	// AllowSuccessor says whether the candidate, whose credential is not that of the leaf
+	// which it replaces, may take its place. Authenticate is asked about it afterwards.
+	AllowSuccessor(groupID []byte, c *Candidate) error
+}
+
+// ErrSuccessor: a leaf would pass to another credential.
+var ErrSuccessor = errors.New("mls: a leaf would pass to another credential: remove the one and add the other")
+
+// checkSuccessor compares a candidate with the leaf that it replaces.
+func (c *Config) checkSuccessor(groupID []byte, next *Candidate) error {
+	if next.Replaces == nil || next.Replaces.Credential.Equal(&next.Credential) {
+		return nil
+	}
+	if a, ok := c.Authenticator.(SuccessorAuthenticator); ok {
+		return a.AllowSuccessor(groupID, next)
+	}
+	if t := next.Credential.Type; t == next.Replaces.Credential.Type && t != tree.CredentialBasic {
+		return nil
+	}
+	return ErrSuccessor
 }
 
 // AuthenticatorFunc is a function as an Authenticator.

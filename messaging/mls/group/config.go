@@ -151,6 +151,9 @@ func (c *Config) authenticate(groupID []byte, candidates []Candidate) error {
 	}
 	for i := range candidates {
 		candidates[i].Suite = c.Suite.ID()
+		if err := c.checkSuccessor(groupID, &candidates[i]); err != nil {
+			return fmt.Errorf("%w: %w", ErrUnauthenticated, err)
+		}
 	}
 	if err := c.Authenticator.Authenticate(groupID, candidates); err != nil {
 		return fmt.Errorf("%w: %w", ErrUnauthenticated, err)
