@@ -19,8 +19,10 @@ type Config struct {
 	Signer     suite.Signer    // has the signature key that the Credential vouches for
 	// Authenticator says whether a credential is what it claims: the Authentication
 	// Service. It is asked about every leaf by every way into a group, see
-	// group.Authenticator. It must compare with Candidate.Replaces too: otherwise whoever
-	// it knows takes anybody's place in a group, by an Update or by an external Commit.
+	// group.Authenticator. Who takes a member's place, by an Update or by an external
+	// Commit, has the same basic credential, or else a group.SuccessorAuthenticator is
+	// asked. For X.509 it must compare the leaf with Candidate.Replaces itself: otherwise
+	// whoever it knows takes anybody's place.
 	Authenticator group.Authenticator
 	Store         Store
 	Rand          io.Reader        // crypto/rand.Reader

@@ -33,6 +33,15 @@ func TestNobodyTakesAPlaceInTheExample(t *testing.T) {
 		t.Errorf("Bob, who becomes Robert: %v, want ErrUnauthenticated", err)
 	}
 
+	// The Authenticator says so by itself too.
+	old := &tree.LeafNode{Credential: tree.BasicCredential([]byte("bob"))}
+	for name, want := range map[string]bool{"bob": true, "robert": false} {
+		c := group.Candidate{Credential: tree.BasicCredential([]byte(name)), SignatureKey: names[name], Replaces: old}
+		if err := names.Authenticate(nil, []group.Candidate{c}); (err == nil) != want {
+			t.Errorf("%s after bob: %v", name, err)
+		}
+	}
+
 	s := ok[*suite.Suite](t)(suite.Get(testSuite))
 	_, signer, err := s.GenerateSigner(mlstest.Rand(131))
 	if err != nil {
