@@ -13,7 +13,9 @@ import (
 // and all members of the old group, whose new KeyPackages (of the new suite) are given.
 // It returns the new group, and the Welcome for the others, who join with
 // [Client.Join]; [Group.Accepted] of the new group has it still after a crash. If
-// several members do this, the application decides which group it is.
+// several members do this, the application decides which group it is: whoever founded or
+// joined another one forgets that ([Client.Forget]), and joins the right one by a
+// KeyPackage that is none of last resort.
 //
 // The Client's Signer must be one for the new suite.
 func (g *Group) Continue(keyPackages ...[]byte) (next *Group, welcome []byte, err error) {
