@@ -237,7 +237,15 @@ func TestSuccessor_5_3_1(t *testing.T) {
 			if err := w.authenticate(c); (err == nil) != ok || !ok && !errors.Is(err, ErrSuccessor) {
 				t.Errorf("%v: from bob to %s: %v", entry, name, err)
 			}
+			if err := w.AllowSuccessor(nil, &c); (err == nil) != ok || !ok && !errors.Is(err, ErrSuccessor) {
+				t.Errorf("%v: asked about the successor: from bob to %s: %v", entry, name, err)
+			}
 		}
+	}
+	long := candidate(group.InUpdate, strings.Repeat("\x00", 1<<16), "phone")
+	long.Replaces = candidate(0, strings.Repeat("\x01", 1<<16), "phone").Leaf
+	if err := successor(&long); !errors.Is(err, ErrSuccessor) || len(err.Error()) > 1000 {
+		t.Errorf("of long names: %.200v", err)
 	}
 	// An Update with a key that the record does not have any more.
 	w := newWorld(t, nil)

@@ -36,5 +36,10 @@ func successor(c *group.Candidate) error {
 	if c.Replaces == nil || c.Replaces.Credential.Equal(&c.Credential) {
 		return nil
 	}
-	return fmt.Errorf("%w: it is that of %q, and would be that of %q; remove the one and add the other", ErrSuccessor, c.Replaces.Credential.Identity, c.Credential.Identity)
+	// Whoever makes a group of their own chooses both.
+	return fmt.Errorf("%w: it is that of %.100q, and would be that of %.100q; remove the one and add the other", ErrSuccessor, c.Replaces.Credential.Identity, c.Credential.Identity)
 }
+
+// AllowSuccessor refuses everybody it is asked about, with what Authenticate would say:
+// it makes the Service a group.SuccessorAuthenticator.
+func (s *Service) AllowSuccessor(_ []byte, c *group.Candidate) error { return successor(c) }

@@ -91,7 +91,7 @@ type Service struct {
 	kept map[string]*proof
 }
 
-var _ group.Authenticator = (*Service)(nil)
+var _ group.SuccessorAuthenticator = (*Service)(nil)
 
 // New returns the service that cfg describes, or ErrConfig.
 func New(cfg Config) (*Service, error) {
