@@ -76,6 +76,9 @@ func (w *fuzzWorld) proposeOutside(g *fuzzGroup) {
 	if q, ok := p.(*message.Remove); ok && q.Removed == 0 { // the policy's
 		return
 	}
+	if _, ok := p.(*message.AppDataUpdate); ok { // of a list of components, which is the members'
+		return
+	}
 	to := Target{GroupID: g.id, Epoch: g.epoch, AAD: []byte("outside")}
 	for range 1 + w.s.n(2) { // it may say the same again
 		msg, err := ProposeExternal(g.realm.suite, g.realm.server, to, 0, p)
