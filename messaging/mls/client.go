@@ -95,7 +95,7 @@ func (c *Client) Open(id []byte) (*Group, error) {
 		g := c.open[string(id)]
 		c.mu.Unlock()
 		if g == nil { // identifiers that strangers make up leave nothing behind
-			return nil, fmt.Errorf("%w: %x", ErrNoGroup, id)
+			return nil, fmt.Errorf("%w: %s", ErrNoGroup, syntax.Hex(id))
 		}
 	}
 	g, release := c.hold(id)

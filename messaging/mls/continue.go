@@ -79,7 +79,7 @@ func (g *Group) succeed(keyPackages [][]byte, found func(group.ContinueOptions) 
 		if err != nil {
 			return nil, nil, storeError("reading a group", err)
 		}
-		return nil, nil, fmt.Errorf("%w: %x", ErrMember, s.GroupID())
+		return nil, nil, fmt.Errorf("%w: %s", ErrMember, syntax.Hex(s.GroupID()))
 	}
 	awaited, err := g.client.agreed(s.GroupID(), g.id) // none awaits a branch
 	if err != nil {

@@ -52,7 +52,7 @@ func (c *Client) found(s *group.State, restored bool, also Batch, more ...Record
 	}
 	if rec.headSeen != nil || len(all) > 0 {
 		s.Erase()
-		return nil, fmt.Errorf("%w: %x", ErrMember, g.id)
+		return nil, fmt.Errorf("%w: %s", ErrMember, syntax.Hex(g.id))
 	}
 	changes := append(prefixed(stateRecords, s.Changes()), Record{idRecord, syntax.Marshal(&groupID{s.Suite().ID(), g.id})})
 	changes = append(changes, more...)

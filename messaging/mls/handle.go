@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"github.com/kith-kt/kith/messaging/mls/group"
+	"github.com/kith-kt/kith/messaging/mls/suite"
 	"github.com/kith-kt/kith/messaging/mls/syntax"
 )
 
@@ -19,6 +20,8 @@ import (
 // was withheld is never sent: at worst a number in a sequence stays unused. A message
 // whose key is gone from the store, and whose plaintext was withheld, is lost.
 type Group struct {
+	suite.Redacted // of a Group nothing is printed
+
 	client *Client
 	id     []byte
 
@@ -72,7 +75,7 @@ func (g *Group) ready() error {
 		return err
 	}
 	if rec.headSeen == nil {
-		return fmt.Errorf("%w: %x", ErrNoGroup, g.id)
+		return fmt.Errorf("%w: %s", ErrNoGroup, syntax.Hex(g.id))
 	}
 	if err := g.read(all); err != nil {
 		g.drop()
@@ -104,7 +107,7 @@ func (g *Group) read(all map[string][]byte) (err error) {
 			return err
 		}
 	} else if !member {
-		return fmt.Errorf("%w: %x is neither joined nor being joined", ErrCorrupt, g.id)
+		return fmt.Errorf("%w: %s is neither joined nor being joined", ErrCorrupt, syntax.Hex(g.id))
 	}
 	if value, ok := all[acceptedRecord]; ok {
 		g.last = new(Staged)
@@ -126,11 +129,11 @@ func (g *Group) read(all map[string][]byte) (err error) {
 func (c *Client) load(id []byte, all map[string][]byte, prefix string) (*group.State, error) {
 	var name groupID
 	if err := syntax.Unmarshal(all[idRecord], &name); err != nil || string(name.id) != string(id) {
-		return nil, fmt.Errorf("%w: %x is named otherwise", ErrCorrupt, id)
+		return nil, fmt.Errorf("%w: %s is named otherwise", ErrCorrupt, syntax.Hex(id))
 	}
 	cfg, err := c.config(name.suite)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %x: %w", ErrFormat, id, err) // a suite that is not known
+		return nil, fmt.Errorf("%w: %s: %w", ErrFormat, syntax.Hex(id), err) // a suite that is not known
 	}
 	s, err := group.Load(cfg, under(all, prefix))
 	if err != nil {
@@ -138,7 +141,7 @@ func (c *Client) load(id []byte, all map[string][]byte, prefix string) (*group.S
 	}
 	if string(s.GroupID()) != string(id) {
 		s.Erase()
-		return nil, fmt.Errorf("%w: %x has the state of another group", ErrCorrupt, id)
+		return nil, fmt.Errorf("%w: %s has the state of another group", ErrCorrupt, syntax.Hex(id))
 	}
 	return s, nil
 }

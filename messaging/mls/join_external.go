@@ -78,7 +78,7 @@ func (c *Client) JoinExternal(groupInfo []byte, o ExternalOptions) (*Group, *Sta
 		}
 	} else {
 		if !o.Resync {
-			return nil, nil, fmt.Errorf("%w: %x", ErrMember, g.id)
+			return nil, nil, fmt.Errorf("%w: %s", ErrMember, syntax.Hex(g.id))
 		}
 		if _, waits := rec.sums[joinRecord]; waits {
 			return nil, nil, ErrPending

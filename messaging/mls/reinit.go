@@ -9,6 +9,7 @@ import (
 	"github.com/kith-kt/kith/messaging/mls/group"
 	"github.com/kith-kt/kith/messaging/mls/message"
 	"github.com/kith-kt/kith/messaging/mls/schedule"
+	"github.com/kith-kt/kith/messaging/mls/syntax"
 )
 
 // A ReInit closes a group and names the one that continues it. From then on, until we are
@@ -38,9 +39,9 @@ func (c *Client) agreed(id, from []byte) ([]Record, error) {
 	case len(keys) == 0:
 		return nil, nil
 	case from == nil || !slices.Contains(keys, awaitedKey(id, from)):
-		return nil, fmt.Errorf("%w: group %x was agreed on as what continues another one: continue that, or forget it", group.ErrOrigin, id)
+		return nil, fmt.Errorf("%w: group %s was agreed on as what continues another one: continue that, or forget it", group.ErrOrigin, syntax.Hex(id))
 	case len(keys) > 1:
-		return nil, fmt.Errorf("%w: group %x was agreed on in several groups: forget all but one", group.ErrOrigin, id)
+		return nil, fmt.Errorf("%w: group %s was agreed on in several groups: forget all but one", group.ErrOrigin, syntax.Hex(id))
 	}
 	return []Record{{Key: keys[0]}}, nil
 }

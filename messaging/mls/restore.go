@@ -52,7 +52,7 @@ func Restore(cfg Config) (*Client, error) {
 			continue // it cannot be opened either
 		}
 		if err != nil {
-			return nil, fmt.Errorf("%x: %w", id, err)
+			return nil, fmt.Errorf("%s: %w", syntax.Hex(id), err)
 		}
 		var changes []Record
 		if _, ok := all[healsRecord]; ok {
