@@ -8,7 +8,8 @@ import (
 
 // Propose sends a proposal by itself, for somebody to commit (an MLSMessage). If the
 // store fails, or the program ends before it was sent, see [Group.Resend].
-// ErrRestored: in a restored group it must be Public.
+// group.ErrLimit: it is longer than Config.Limits.MessageSize. ErrRestored: in a restored
+// group it must be Public.
 func (g *Group) Propose(p message.Proposal, o group.ProposalOptions) ([]byte, error) {
 	return g.propose(&o, func() ([]byte, error) { return g.state.Propose(p, o) })
 }

@@ -34,6 +34,9 @@ func TestNothingIsSentThatNobodyTakes(t *testing.T) {
 	if p := ok[*mls.Staged](t)(a.Pending()); p != nil {
 		t.Error("a Commit waits that nobody takes")
 	}
+	if _, err := a.Propose(&message.GroupContextExtensions{}, group.ProposalOptions{AAD: long}); !errors.Is(err, group.ErrLimit) {
+		t.Errorf("Propose: %v, want ErrLimit", err)
+	}
 	staged := ok[*mls.Staged](t)(a.Update(nil))
 	ok[mls.Event](t)(b.Receive(staged.Message))
 	ok[mls.Event](t)(a.Confirm())

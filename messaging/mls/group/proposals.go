@@ -104,6 +104,10 @@ func (s *State) propose(p message.Proposal, o ProposalOptions, own *ownUpdate) (
 	if err != nil {
 		return nil, err
 	}
+	// Others would not take it, nor any Commit of ours that covers it.
+	if err := s.cfg.Limits.CheckMessage(len(msg)); err != nil {
+		return nil, err
+	}
 	s.cache.add(&waiting{Covered: covered, own: own})
 	return msg, nil
 }
