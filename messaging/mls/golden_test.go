@@ -135,9 +135,11 @@ func (g *goldenStore) config(t *testing.T) mls.Config {
 	return cfg
 }
 
-func readGolden(t *testing.T) *goldenStore {
+func readGolden(t *testing.T) *goldenStore { return readGoldenFile(t, goldenPath) }
+
+func readGoldenFile(t *testing.T, path string) *goldenStore {
 	var g goldenStore
-	text, err := os.ReadFile(goldenPath)
+	text, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}

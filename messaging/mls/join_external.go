@@ -199,7 +199,8 @@ func (g *Group) joined(staged *Staged) (Event, error) {
 
 // cover reads from our external Commit, which is signed and not encrypted, what it
 // carries out. The proposals that it refers to are SelfRemoves, in the order in which
-// those who leave come first among the removed.
+// those who leave come first among the removed. A Commit that was staged before that was
+// noted is carried out all the same.
 func (c *Changed) cover(staged *Staged) error {
 	m, err := message.Parse(bytes.Clone(staged.Message))
 	if err != nil {
@@ -215,8 +216,7 @@ func (c *Changed) cover(staged *Staged) error {
 		switch {
 		case p.Proposal != nil:
 			c.Proposals = append(c.Proposals, Covered{p.Proposal, public.Content.Sender})
-		case len(leaving) == 0:
-			return fmt.Errorf("%w: %s: less than what the Commit removes", ErrCorrupt, removesRecord)
+		case len(leaving) == 0: // staged by the first version, which did not note whom
 		default:
 			c.Proposals = append(c.Proposals, Covered{&message.SelfRemove{}, message.Member(leaving[0].Leaf)})
 			leaving = leaving[1:]
