@@ -66,6 +66,10 @@ func (g *Group) succeed(keyPackages [][]byte, found func(group.ContinueOptions) 
 	if err != nil {
 		return nil, nil, err
 	}
+	if err := g.client.cfg.Limits.CheckMessage(len(welcome)); err != nil {
+		s.Erase()
+		return nil, nil, err // nobody would take it
+	}
 	if left, _, err := g.client.left(s.GroupID()); err != nil || left != nil {
 		s.Erase()
 		if err == nil {
@@ -86,11 +90,9 @@ func (g *Group) succeed(keyPackages [][]byte, found func(group.ContinueOptions) 
 		s.Erase()
 		return nil, nil, err
 	}
-	accepted := &Staged{Epoch: s.Epoch(), Welcome: welcome}
-	next, err = g.client.found(s, false, Batch{Write: awaited}, Record{acceptedRecord, syntax.Marshal(accepted)})
+	next, err = g.client.found(s, false, Batch{Write: awaited}, &Staged{Epoch: s.Epoch(), Welcome: welcome})
 	if err != nil {
 		return nil, nil, err
 	}
-	next.last = accepted
 	return next, welcome, nil
 }

@@ -58,3 +58,36 @@ func TestWelcomeIsKeptUntilTheNextCommit(t *testing.T) {
 		t.Error("after the next Commit was staged it is still there")
 	}
 }
+
+// TestBranchThatIsOpenedAsItIsFounded: whoever opens a group sees its Welcome from the
+// moment that the group is there (run with -race).
+func TestBranchThatIsOpenedAsItIsFounded(t *testing.T) {
+	w := newWorld(t, 101)
+	alice := w.client("alice")
+	a := ok[*mls.Group](t)(alice.Create(nil, nil))
+	bob := w.client("bob")
+	add(t, a, bob)
+	for i := range 20 {
+		id := []byte{byte(i)}
+		seen := make(chan bool)
+		go func() {
+			for {
+				g, err := alice.Open(id)
+				if errors.Is(err, mls.ErrNoGroup) {
+					continue
+				}
+				if err != nil {
+					t.Error(err)
+				} else if last, err := g.Accepted(); err != nil || last == nil {
+					t.Errorf("Accepted: %v, %v", last, err)
+				}
+				close(seen)
+				return
+			}
+		}()
+		if _, _, err := a.Branch(id, ok[[][]byte](t)(bob.KeyPackages(1))...); err != nil {
+			t.Fatal(err)
+		}
+		<-seen
+	}
+}

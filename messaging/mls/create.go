@@ -37,12 +37,12 @@ func (c *Client) Create(id []byte, extensions tree.Extensions) (*Group, error) {
 	if err != nil {
 		return nil, err
 	}
-	return c.found(s, false, Batch{})
+	return c.found(s, false, Batch{}, nil)
 }
 
-// found stores a group that is new to us, with more records of it and with what also
-// belongs to the change, and returns its handle.
-func (c *Client) found(s *group.State, restored bool, also Batch, more ...Record) (*Group, error) {
+// found stores a group that is new to us, with the Welcome that is to be handed out (nil:
+// there is none) and with what also belongs to the change, and returns its handle.
+func (c *Client) found(s *group.State, restored bool, also Batch, accepted *Staged) (*Group, error) {
 	g, release := c.hold(s.GroupID())
 	defer release()
 	rec, all, err := readRecords(c.cfg.Store, groupPrefix(g.id))
@@ -55,12 +55,14 @@ func (c *Client) found(s *group.State, restored bool, also Batch, more ...Record
 		return nil, fmt.Errorf("%w: %s", ErrMember, syntax.Hex(g.id))
 	}
 	changes := append(prefixed(stateRecords, s.Changes()), Record{idRecord, syntax.Marshal(&groupID{s.Suite().ID(), g.id})})
-	changes = append(changes, more...)
+	if accepted != nil {
+		changes = append(changes, Record{acceptedRecord, syntax.Marshal(accepted)})
+	}
 	if err := rec.apply(changes, restored, also); err != nil {
 		s.Erase()
 		return nil, err
 	}
 	g.drop()
-	g.rec, g.state, g.gone = rec, s, nil
+	g.rec, g.state, g.last, g.gone = rec, s, accepted, nil
 	return g, nil
 }

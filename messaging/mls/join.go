@@ -62,7 +62,7 @@ func (c *Client) Join(welcome, ratchetTree []byte) (*Group, error) {
 		s.Erase()
 		return nil, err
 	}
-	return c.found(s, kp.restored, also)
+	return c.found(s, kp.restored, also, nil)
 }
 
 // joining returns what else changes when we enter a group by a Welcome, if we may: what

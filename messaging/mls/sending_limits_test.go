@@ -53,3 +53,21 @@ func TestNothingIsSentThatNobodyTakes(t *testing.T) {
 	ok[mls.Event](t)(a.Confirm())
 	sameEpoch(t, a, b)
 }
+
+// TestNoBranchWhoseWelcomeNobodyTakes: nothing is founded that nobody could join.
+func TestNoBranchWhoseWelcomeNobodyTakes(t *testing.T) {
+	w := newWorld(t, 100)
+	cfg := w.config("alice", &mls.Memory{})
+	a := ok[*mls.Group](t)(must(t)(mls.NewClient(cfg)).Create([]byte("group"), nil))
+	bob := w.client("bob")
+	add(t, a, bob)
+	cfg.Limits.MessageSize = 512
+	alice := must(t)(mls.NewClient(cfg))
+	a = ok[*mls.Group](t)(alice.Open([]byte("group")))
+	if _, _, err := a.Branch([]byte("branch"), ok[[][]byte](t)(bob.KeyPackages(1))...); !errors.Is(err, group.ErrLimit) {
+		t.Errorf("Branch: %v, want ErrLimit", err)
+	}
+	if _, err := alice.Open([]byte("branch")); !errors.Is(err, mls.ErrNoGroup) {
+		t.Errorf("the branch: %v, want ErrNoGroup", err)
+	}
+}
