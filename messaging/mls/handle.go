@@ -1,6 +1,7 @@
 package mls
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -136,6 +137,9 @@ func (c *Client) load(id []byte, all map[string][]byte, prefix string) (*group.S
 		return nil, fmt.Errorf("%w: %s: %w", ErrFormat, syntax.Hex(id), err) // a suite that is not known
 	}
 	s, err := group.Load(cfg, under(all, prefix))
+	if errors.Is(err, ErrConfig) { // we have no signer of its leaf: nothing is damaged
+		return nil, fmt.Errorf("%s: Signer and OtherSigners: %w", syntax.Hex(id), err)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrCorrupt, err)
 	}
