@@ -116,14 +116,16 @@ func (c *Client) JoinExternal(groupInfo []byte, o ExternalOptions) (*Group, *Sta
 }
 
 // lastEpoch returns the last epoch of a group that the store knows us to have been in; 0
-// if it knows none: we have never been in it, or its state was lost. A state that is there
+// if it knows none: we have never been in it, or it was forgotten unread. A state that is there
 // says it, even if a note names a later epoch: then we went back (ExternalOptions.Older).
 func (c *Client) lastEpoch(id []byte, all map[string][]byte) (uint64, error) {
 	if len(under(all, stateRecords)) > 0 {
-		if s, err := c.load(id, all, stateRecords); err == nil {
-			defer s.Erase()
-			return s.Epoch(), nil
+		s, err := c.load(id, all, stateRecords)
+		if err != nil {
+			return 0, err // nor could the Commit be confirmed
 		}
+		defer s.Erase()
+		return s.Epoch(), nil
 	}
 	note, _, err := c.left(id)
 	if err != nil || note == nil || note.epoch == scrapped {
