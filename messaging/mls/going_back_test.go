@@ -59,14 +59,14 @@ func TestNobodyGoesBack(t *testing.T) {
 				return bob.JoinExternal(info, mls.ExternalOptions{Resync: true, Older: older})
 			}
 			// The last epoch that we were in is none before it.
-			back, staged, err := join(newest, false)
+			back, _, err := join(newest, false)
 			if err == nil {
 				err = back.Discard()
 			}
 			if err != nil {
 				t.Fatalf("a GroupInfo of the last epoch: %v", err)
 			}
-			back, staged, err = join(stale, false)
+			back, staged, err := join(stale, false)
 			if refused := errors.Is(err, mls.ErrReplayed); refused != c.known || !refused && err != nil {
 				t.Fatalf("a GroupInfo of before: %v, want ErrReplayed: %t", err, c.known)
 			}

@@ -66,7 +66,7 @@ func TestNobodyTakesThePlaceOfTheNextGroup(t *testing.T) {
 			reinit(t, a, "new", b)
 			if again != nil {
 				bob = must(t)(again(bobs))
-				b = ok[*mls.Group](t)(bob.Open(b.ID()))
+				ok[*mls.Group](t)(bob.Open(b.ID()))
 			}
 
 			x := ok[*mls.Group](t)(w.client("eve").Create([]byte("new"), nil))

@@ -266,14 +266,15 @@ func TestLoadedReInit(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, testSuite, 73)
 	alice := w.group("alice bob", CreateOptions{})[0]
-	p, err := alice.Commit(CommitOptions{ByValue: []message.Proposal{&message.ReInit{GroupID: []byte("next"), Version: message.MLS10, CipherSuite: w.suite.ID()}}})
+	_, err := alice.Commit(CommitOptions{ByValue: []message.Proposal{&message.ReInit{GroupID: []byte("next"), Version: message.MLS10, CipherSuite: w.suite.ID()}}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	k := &keeper{}
 	k.save(t, alice.State)
 	alice.State = k.load(t, alice.cfg)
-	if p = alice.Pending(); string(p.Committed.ReInit.GroupID) != "next" || string(p.reinit.GroupID) != "next" {
+	p := alice.Pending()
+	if string(p.Committed.ReInit.GroupID) != "next" || string(p.reinit.GroupID) != "next" {
 		t.Fatalf("%+v", p.Committed.ReInit)
 	}
 	if _, err := alice.Merge(p); err != nil {
