@@ -72,10 +72,10 @@ func (c *proposalCache) room(p Covered, limits *Limits, t *tree.Tree) error {
 		return nil
 	}
 	// Several together have filled it. Whoever has less than would be its part if all
-	// had the same, and one at least, does not suffer for that; in all this is no more
-	// than the room once more, or one for each.
+	// had the same does not suffer for that; in all this is no more than twice the room.
+	// Where there are more members than room, that part is nothing.
 	senders := t.MemberCount() + 1
-	if mine.room(n, max(limits.Proposals/senders, 1), limits.ProposalsSize/senders) == nil {
+	if mine.room(n, limits.Proposals/senders, limits.ProposalsSize/senders) == nil {
 		return nil
 	}
 	return err

@@ -138,24 +138,6 @@ func TestSomeDoNotFillTheRoomForProposals(t *testing.T) {
 	}
 }
 
-// TestOneProposalOfEachWaits: also where the room is for less than all members.
-func TestOneProposalOfEachWaits(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t, testSuite, 76)
-	all := w.group("alice carol dave erin bob frank", CreateOptions{})
-	bob := all[4]
-	bob.State.cfg.Limits = Limits{Proposals: 4}.withDefaults()
-	for _, c := range append(all[:4:4], all[5]) {
-		msg, err := c.Propose(&message.Add{KeyPackage: w.client("new " + c.name).keyPackage()}, ProposalOptions{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := bob.Process(msg); err != nil {
-			t.Errorf("%s: %v", c.name, err)
-		}
-	}
-}
-
 // TestAsManyAsACommitHolds: what waits beyond the limit of a Commit is left for the next.
 func TestAsManyAsACommitHolds(t *testing.T) {
 	t.Parallel()
