@@ -59,7 +59,8 @@ type Config struct {
 //
 // Of Proposals and of ProposalsSize, a member may fill a quarter, rounded up, and all
 // who are no members together another one. If several of them have filled all, each of
-// the others still has the part that everybody would have who shared it evenly (of less than one, nothing).
+// the others still has the part that everybody would have who shared it evenly: nothing,
+// where there are more members than Proposals.
 type Limits struct {
 	MessageSize      int // bytes of one message that is processed
 	Members          int // non-blank leaves after a Commit
