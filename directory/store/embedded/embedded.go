@@ -86,7 +86,8 @@ func Open(path string, o Options) (*Store, error) {
 		return nil, explain(err)
 	}
 	s := &Store{db}
-	if err := s.checkFormat(o.ReadOnly); err != nil {
+	// A damaged page may say that a value goes on beyond the end of the file.
+	if err := explain(kv.Fault(func() error { return s.checkFormat(o.ReadOnly) })); err != nil {
 		db.Close()
 		return nil, err
 	}
@@ -112,7 +113,7 @@ func (s *Store) checkFormat(readOnly bool) error {
 	case string(found) == formatPlain:
 		return explain(s.db.Update(upgradeMeta))
 	case string(found) != format:
-		return fmt.Errorf("%w: meta: the store's format is %q, this program knows %q", directory.ErrCorrupt, found, format)
+		return fmt.Errorf("%w: meta: the store's format is %q, this program knows %q", directory.ErrCorrupt, found[:min(len(found), 32)], format)
 	}
 	return nil
 }
